@@ -1,0 +1,28 @@
+"""Index streams for imbalanced data: which items to load, for any (seed, epoch, step, rank).
+
+>>> import balanceidx as bx
+>>> plan = bx.ratio([0] * 900 + [1] * 100, batch_size=20)  # balanced: ten of each in every batch
+>>> batch = plan.batch_indices(seed=0, step=7, epoch=2)
+>>> batch.shape, int((batch >= 900).sum())
+((20,), 10)
+"""
+
+from balanceidx._modes import min_positives, ratio, stratified, weighted
+from balanceidx._plan import STREAM_FORMAT, Plan
+from balanceidx._stream import Stream
+from balanceidx._targets import EffectiveNumber, Power, Target
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "STREAM_FORMAT",
+    "EffectiveNumber",
+    "Plan",
+    "Power",
+    "Stream",
+    "Target",
+    "min_positives",
+    "ratio",
+    "stratified",
+    "weighted",
+]

@@ -1,0 +1,99 @@
+"""The door: every argument is checked here, once, with an error that names it, its value and the way out."""
+
+import operator
+from typing import Any, SupportsIndex
+
+import numpy as np
+import numpy.typing as npt
+
+MAX_EPOCHS = 2**32
+MAX_STEPS = 2**32
+MAX_BATCH = 2**31
+MAX_DRAWS = 2**40
+MAX_POOL = 2**32
+
+
+def integer(name: str, value: object, low: int, high: int, meaning: str = "") -> int:
+    """Return `value` as a Python int in [low, high), or say what is wrong with it."""
+    about = f" ({meaning})" if meaning else ""
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, SupportsIndex):
+        raise TypeError(f"`{name}`{about} must be an integer, not {type(value).__name__} {value!r}.")
+    try:
+        number = operator.index(value)
+    except TypeError as error:  # arrays of more than one element have __index__ and refuse to use it
+        raise TypeError(f"`{name}`{about} must be one integer, not {type(value).__name__}.") from error
+    if number < low:
+        raise ValueError(f"`{name}`{about} must be at least {low}, not {number}.")
+    if number >= high:
+        raise ValueError(f"`{name}`{about} must be below {_power(high)}, not {number}.")
+    return number
+
+
+def _power(number: int) -> str:
+    return f"2**{number.bit_length() - 1}" if number > 1 << 16 and number & (number - 1) == 0 else str(number)
+
+
+def seed(value: object) -> int:
+    """Check a seed: an integer in [0, 2**64)."""
+    return integer("seed", value, 0, 2**64)
+
+
+def epoch(value: object) -> int:
+    """Check an epoch number."""
+    return integer("epoch", value, 0, MAX_EPOCHS)
+
+
+def layout(batch_size: int, rank: object, world_size: object, blocks: object) -> tuple[int, int, int]:
+    """Check how one global batch is split: ranks, and equal contiguous blocks within a rank's part."""
+    world = integer("world_size", world_size, 1, MAX_BATCH)
+    parts = integer("blocks", blocks, 1, MAX_BATCH)
+    if batch_size % (world * parts):
+        raise ValueError(
+            f"`batch_size` (={batch_size}, all ranks together) must be divisible by "
+            f"`world_size` * `blocks` (={world} * {parts})."
+        )
+    place = integer("rank", rank, 0, 2**63)
+    if place >= world:
+        raise ValueError(f"`rank` (={place}) must be below `world_size` (={world}).")
+    return place, world, parts
+
+
+def order(value: object) -> bool:
+    """Check the order of a block; True means shuffled."""
+    if value not in ("shuffled", "dealt"):
+        raise ValueError(f"`order` must be 'shuffled' or 'dealt', not {value!r}.")
+    return value == "shuffled"
+
+
+def one_dimensional(name: str, values: Any) -> npt.NDArray[Any]:
+    """Turn `values` into a one-dimensional, non-empty array."""
+    array = np.asarray(values)
+    if array.ndim != 1:
+        raise ValueError(f"`{name}` must be one-dimensional, one entry per item, not of shape {array.shape}.")
+    if not len(array):
+        raise ValueError(f"`{name}` is empty: there is nothing to draw from.")
+    return array
+
+
+def weights(name: str, values: Any) -> npt.NDArray[np.float64]:
+    """Check weights: finite, not negative, not all zero, and not labels."""
+    array = one_dimensional(name, values)
+    if array.dtype.kind in "iub":
+        raise TypeError(
+            f"`{name}` has dtype {array.dtype} and looks like labels; labels go to balanceidx.ratio(labels, ...). "
+            f"If these are weights, pass them as floats: weights.astype(float)."
+        )
+    if array.dtype.kind != "f":
+        raise TypeError(f"`{name}` must be floats, one weight per item, not {array.dtype}.")
+    if array.dtype.itemsize > 8:
+        raise TypeError(f"`{name}` must be float64 or smaller, not {array.dtype}: the extra digits are not portable.")
+    # Chunks keep the temporaries small: a dataset may have a billion weights.
+    for start in range(0, len(array), 1 << 20):
+        part = array[start : start + (1 << 20)]
+        bad = ~((part >= 0) & (part < np.inf))
+        if bad.any():
+            at = start + int(np.argmax(bad))
+            raise ValueError(f"`{name}` must be finite and not negative, but entry {at} is {float(array[at])!r}.")
+    if not array.any():
+        raise ValueError(f"`{name}` are all zero: no item could ever be drawn.")
+    return array.astype(np.float64, copy=False)

@@ -1,0 +1,82 @@
+"""How many steps an epoch has: an integer, the dataset's size, or just enough not to repeat or not to miss an item."""
+
+import math
+from collections.abc import Callable, Sequence
+
+from balanceidx import _checks
+from balanceidx._apportion import longest
+
+NAMES = ("dataset", "undersample", "oversample")
+
+
+def steps_per_epoch(
+    epoch_size: object,
+    batch_size: int,
+    num_items: int,
+    first: int,
+    draws: Callable[[int], list[int]],
+    limits: Callable[[], tuple[Sequence[float], Sequence[float]]],
+) -> int:
+    """Resolve `epoch_size` to a number of full batches.
+
+    Parameters
+    ----------
+    first : int
+        Fewest steps that give every class a draw.
+    draws : callable
+        Draws of each class in an epoch of the given number of steps; raises ValueError where there is no way.
+    limits : callable
+        Per class, the most draws in which no item repeats and the fewest in which every item appears.
+    """
+    if not isinstance(epoch_size, str):
+        size = _checks.integer("epoch_size", epoch_size, 1, _checks.MAX_DRAWS + 1)
+        return _whole_batches(size, batch_size, f"`epoch_size` (={size})")
+    if epoch_size == "dataset":
+        return _whole_batches(num_items, batch_size, f"`epoch_size` 'dataset' (={num_items} items)")
+
+    def possible(t: int) -> list[int] | None:
+        try:
+            return draws(t)
+        except ValueError:
+            return None
+
+    if epoch_size == "undersample":
+        most, _ = limits()
+
+        def over(t: int) -> float:
+            counts = possible(t)
+            return math.inf if counts is None else max(n - limit for n, limit in zip(counts, most, strict=True) if n)
+
+        size = int(sum(limit for limit in most if limit < math.inf))
+        steps = longest(over, first, min(size // batch_size, _checks.MAX_STEPS - 1))
+        if steps < first:
+            raise ValueError(
+                f"`epoch_size` 'undersample' leaves less than one batch: no epoch of full batches of {batch_size} is "
+                f"free of repeated items under these shares; lower `batch_size` or give `epoch_size` as an integer."
+            )
+        return steps
+    if epoch_size == "oversample":
+        _, fewest = limits()
+
+        def under(t: int) -> float:
+            counts = possible(-t)
+            return math.inf if counts is None else max(need - n for n, need in zip(counts, fewest, strict=True) if n)
+
+        last = min(_checks.MAX_DRAWS // batch_size, _checks.MAX_STEPS - 1)
+        steps = -longest(under, -last, -first)
+        if steps > last:
+            raise ValueError(
+                "`epoch_size` 'oversample' cannot be met: no epoch in which every item appears fits the caps and the "
+                "limit of 2**40 draws; raise `max_repeats` or give `epoch_size` as an integer."
+            )
+        return steps
+    raise ValueError(f"`epoch_size` must be an integer or one of {', '.join(map(repr, NAMES))}, not {epoch_size!r}.")
+
+
+def _whole_batches(size: int, batch_size: int, what: str) -> int:
+    steps = size // batch_size
+    if steps < 1:
+        raise ValueError(f"{what} is smaller than one batch of `batch_size` (={batch_size}); lower `batch_size`.")
+    if steps >= _checks.MAX_STEPS:
+        raise ValueError(f"{what} makes {steps} steps an epoch; the stream format allows fewer than 2**32.")
+    return steps

@@ -1,0 +1,222 @@
+"""Keys, keyed permutations and hashed positions: the only randomness of stream format 1.
+
+Requirements, and what they led to:
+
+* the same integers on every platform, numpy release and framework: fixed-width unsigned arithmetic of our own;
+* an accelerator has no 64-bit integers by default: everything here is 32-bit, per index and in the key schedule;
+* random access: one index costs O(1), so permutations are evaluated at a point and never stored;
+* random over all n! orders even for tiny n: a Feistel network over mixed radices, see `permute`.
+
+`docs/stream-format.md` defines every function of this module for other languages.
+"""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+UInt32 = npt.NDArray[np.uint32]
+
+# What a key is for: the third word that every key absorbs, so that no two uses share a key.
+CLASS_ORDER, TIME_OFFSET, BLOCK_ORDER, POOL, LINE_PHASE, INDEPENDENT = 1, 2, 3, 4, 5, 6
+
+# Elements handled at a time: the six working arrays of a permutation then stay in a core's L2 cache.
+CHUNK = 1 << 15
+
+_WORD = 0xFFFFFFFF
+_GOLDEN = np.uint32(0x9E3779B9)
+_MULTIPLY_1 = np.uint32(0x7FEB352D)
+_MULTIPLY_2 = np.uint32(0x846CA68B)
+_SHIFT_15 = np.uint32(15)
+_SHIFT_16 = np.uint32(16)
+
+
+class State(NamedTuple):
+    """64 bits of key as two uint32 arrays of equal shape."""
+
+    u: UInt32
+    v: UInt32
+
+
+# The first 64 fractional bits of pi: nothing up the sleeve.
+INITIAL = State(np.array([0x243F6A88], np.uint32), np.array([0x85A308D3], np.uint32))
+
+
+def words(value: int) -> tuple[int, int]:
+    """Split an integer below 2**64 into its (low, high) 32-bit words."""
+    return value & _WORD, value >> 32 & _WORD
+
+
+def hash32(x: UInt32) -> UInt32:
+    """Bijective 32-bit hash: add the golden ratio, then the two-multiply mixer "lowbias32" (C. Wellons, 2018)."""
+    h = x + _GOLDEN
+    h ^= h >> _SHIFT_16
+    h *= _MULTIPLY_1
+    h ^= h >> _SHIFT_15
+    h *= _MULTIPLY_2
+    h ^= h >> _SHIFT_16
+    return h
+
+
+def absorb(state: State, word: "int | UInt32") -> State:
+    """Fold one 32-bit word into a key.
+
+    For a fixed word this is a bijection of the state, and any two consecutive words reach 2**64 different states:
+    distinct seeds, and distinct (step, block) or (epoch, step) of one seed, can never share a key.
+    """
+    u = state.u ^ (np.uint32(word) if isinstance(word, int) else word)
+    v = state.v + hash32(u)
+    return State(u + hash32(v), v)
+
+
+def key(seed: int, purpose: int, *rest: "int | UInt32") -> State:
+    """Key of a seed, a purpose and further words, absorbed one after the other; arrays broadcast."""
+    state = INITIAL
+    for word in (*words(seed), purpose, *rest):
+        state = absorb(state, word)
+    return state
+
+
+def below(state: State, n: int) -> int:
+    """Map a one-element key to an integer in [0, n): the high word of the 64-bit fraction u.v times n."""
+    return ((int(state.u[0]) << 32 | int(state.v[0])) * n) >> 64
+
+
+def rounds_for(n: int) -> int:
+    """Rounds of a permutation of n places: at least 1.2 times the first number that passes every test of randomness."""
+    if n == 1:
+        return 0
+    return 24 if n < 8 else 16 if n < 64 else 12
+
+
+class Domain(NamedTuple):
+    """Sizes of the permutations of a number of pools, shape (1,) or one entry per place to permute.
+
+    `high` and `low` are the two radices whose product covers the pool: a place x is high digit x // low and low digit
+    x % low. One of them is even, because with two odd radices small permutations keep a parity bias for ever.
+    """
+
+    high: UInt32
+    low: UInt32
+    last: UInt32  # n - 1, because n = 2**32 does not fit
+    rounds: npt.NDArray[np.uint8]
+
+    @classmethod
+    def of(cls, sizes: "list[int] | npt.NDArray[np.int64]") -> "Domain":
+        """Domains for pools of the given sizes, each in [1, 2**32]."""
+        distinct, inverse = np.unique(np.asarray(sizes, np.int64), return_inverse=True)
+        table = np.array([(*_radices(n), n - 1, rounds_for(n)) for n in distinct.tolist()], np.int64).reshape(-1, 4)
+        high, low, last, rounds = table[inverse.reshape(-1)].T
+        return cls(high.astype(np.uint32), low.astype(np.uint32), last.astype(np.uint32), rounds.astype(np.uint8))
+
+    def take(self, index: npt.NDArray[np.intp]) -> "Domain":
+        """Entries at the given positions; a domain of shape (1,) serves every position."""
+        if len(self.last) == 1:
+            return self
+        return Domain(self.high[index], self.low[index], self.last[index], self.rounds[index])
+
+    def slice(self, part: slice) -> "Domain":
+        """Entries of a slice; a domain of shape (1,) serves every position."""
+        if len(self.last) == 1:
+            return self
+        return Domain(self.high[part], self.low[part], self.last[part], self.rounds[part])
+
+
+def _radices(n: int) -> tuple[int, int]:
+    high = math.isqrt(n - 1) + 1
+    low = -(-n // high)
+    return high, low + (high & low & 1)
+
+
+def permute(places: UInt32, domain: Domain, key: State) -> UInt32:
+    """Image of each place under the keyed permutation of its pool.
+
+    Parameters
+    ----------
+    places : uint32 array, shape (k,) or (rows, k)
+        Each below the size of its pool.
+    domain : Domain
+        One entry for all places, or one per place (then `places` must be one-dimensional).
+    key : State
+        Broadcasts against `places`: shape (1,), (k,) or (rows, 1).
+
+    Notes
+    -----
+    A Feistel network over the mixed radices (Black and Rogaway 2002, "Ciphers with arbitrary finite domains", the
+    generalised-Feistel construction) with cycle-walking: places of the rectangle high * low that lie outside the pool
+    are sent through again until they fall inside, which is rare because the rectangle is hardly larger than the pool.
+    """
+    if len(domain.last) > 1 and (domain.rounds != domain.rounds[0]).any():
+        return _permute_by_rounds(places, domain, key)
+    out = np.empty_like(places)
+    per_row = max(1, places.size // max(1, len(places)))
+    step = max(1, CHUNK // per_row)
+    for start in range(0, len(places), step):
+        part = slice(start, start + step)
+        _feistel(places[part], domain.slice(part), _part(key, part), out[part])
+    flat = out.reshape(-1)  # a view: `out` is contiguous
+    outside = np.flatnonzero((out > domain.last).reshape(-1))
+    if len(outside):
+        again = State(*(_at(word, outside, places.shape) for word in key))
+        flat[outside] = permute(flat[outside], domain.take(outside), again)
+    return out
+
+
+def _at(word: UInt32, index: npt.NDArray[np.intp], shape: tuple[int, ...]) -> UInt32:
+    """Entries of a key word, broadcast to `shape`, at flat positions."""
+    if len(word) == 1:
+        return word.reshape(-1)
+    return word[index // shape[1], 0] if len(shape) == 2 else word[index]
+
+
+def _part(key: State, part: slice) -> State:
+    return key if len(key.u) == 1 else State(key.u[part], key.v[part])
+
+
+def _permute_by_rounds(places: UInt32, domain: Domain, key: State) -> UInt32:
+    out = np.empty_like(places)
+    for count in np.unique(domain.rounds):
+        chosen = np.flatnonzero(domain.rounds == count)
+        part = key if len(key.u) == 1 else State(key.u[chosen], key.v[chosen])
+        out[chosen] = permute(places[chosen], domain.take(chosen), part)
+    return out
+
+
+def _feistel(places: UInt32, domain: Domain, key: State, out: UInt32) -> None:
+    """All rounds on one chunk, in place: eleven array operations a round and no allocation."""
+    count = int(domain.rounds[0]) if len(domain.rounds) else 0
+    if count == 0:
+        out[...] = places
+        return
+    high, low = domain.high, domain.low
+    np.floor_divide(places, low, out=out)
+    left = out
+    right = places - left * low
+    h = np.empty_like(right)
+    t = np.empty_like(right)
+    round_key = key.u.copy()
+    stride = key.v | np.uint32(1)
+    for _ in range(count // 2):
+        _round(left, right, high, round_key, h, t)
+        round_key += stride
+        _round(right, left, low, round_key, h, t)
+        round_key += stride
+    left *= low
+    left += right
+
+
+def _round(target: UInt32, source: UInt32, radix: UInt32, round_key: UInt32, h: UInt32, t: UInt32) -> None:
+    """target = (target + F(source)) mod radix, where F is a keyed two-multiply hash scaled to [0, radix)."""
+    np.bitwise_xor(source, round_key, out=h)
+    h *= _MULTIPLY_1
+    np.right_shift(h, _SHIFT_15, out=t)
+    h ^= t
+    h *= _MULTIPLY_2
+    h >>= _SHIFT_16
+    h *= radix
+    h >>= _SHIFT_16
+    target += h
+    # Both terms are below the radix, so the sum mod radix is the smaller of d and d - radix in unsigned arithmetic.
+    np.subtract(target, radix, out=t)
+    np.minimum(target, t, out=target)

@@ -1,0 +1,167 @@
+"""Targets: how the draws of an epoch are shared among the classes, as exact integer weights.
+
+Every target answers `shares(sizes)` with one non-negative Python integer per class; a class's share of the epoch is its
+integer over their sum. Integers, because the apportionment that follows must give the same result on every platform,
+and a float power or sum may differ in its last digit from one C library to the next.
+"""
+
+import decimal
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+# Shares are computed to 50 decimal digits and kept to 64 bits relative to the largest.
+_CONTEXT = decimal.Context(prec=50, Emin=-decimal.MAX_EMAX, Emax=decimal.MAX_EMAX)
+_SHARE_BITS = 64
+
+
+class Target(Protocol):
+    """Anything that can say how large a class's share is."""
+
+    def shares(self, sizes: Sequence[int]) -> list[int]:
+        """One integer weight per class, given the classes' sizes."""
+        ...
+
+
+@dataclass(frozen=True)
+class Power:
+    """Share proportional to n_c ** exponent: 1 is natural, 0 balanced, 0.5 the square root (Mikolov et al. 2013).
+
+    >>> Power(0.5).shares([400, 100])[0] // Power(0.5).shares([400, 100])[1]
+    2
+    """
+
+    exponent: float
+
+    def __post_init__(self) -> None:
+        """Refuse an exponent that is not a finite number."""
+        if isinstance(self.exponent, bool) or not math.isfinite(self.exponent):
+            raise ValueError(f"`exponent` must be a finite number, not {self.exponent!r}.")
+
+    def shares(self, sizes: Sequence[int]) -> list[int]:
+        """Integer weights of classes of the given sizes; an empty class gets none."""
+        if self.exponent == 1:
+            return list(sizes)
+        if self.exponent == 0:
+            return [int(n > 0) for n in sizes]
+        exponent = decimal.Decimal(float(self.exponent))
+        return _quantised(sizes, lambda n: _CONTEXT.power(n, exponent))
+
+
+@dataclass(frozen=True)
+class EffectiveNumber:
+    """Share proportional to n_c * (1 - beta) / (1 - beta ** n_c) (Cui et al. 2019, "Class-Balanced Loss", eq. 2).
+
+    From natural (beta = 0) to balanced (beta -> 1). The paper's choices are 0.9, 0.99, 0.999 and 0.9999.
+    """
+
+    beta: float
+
+    def __post_init__(self) -> None:
+        """Refuse a beta outside [0, 1)."""
+        if isinstance(self.beta, bool) or not 0 <= self.beta < 1:
+            raise ValueError(f"`beta` must be in [0, 1), not {self.beta!r}.")
+
+    def shares(self, sizes: Sequence[int]) -> list[int]:
+        """Integer weights of classes of the given sizes; an empty class gets none."""
+        beta = decimal.Decimal(float(self.beta))
+        one = decimal.Decimal(1)
+
+        def share(n: decimal.Decimal) -> decimal.Decimal:
+            return _CONTEXT.divide(n, _CONTEXT.subtract(one, _CONTEXT.power(beta, n)))
+
+        return _quantised(sizes, share)
+
+
+@dataclass(frozen=True)
+class Explicit:
+    """The given shares, in the order of the classes, taken as the exact values of the given floats."""
+
+    values: tuple[float, ...]
+
+    def shares(self, sizes: Sequence[int]) -> list[int]:
+        """Integer weights: the shares over their common power-of-two denominator."""
+        return exact_integers(self.values)
+
+
+NAMED: dict[str, Target] = {
+    "natural": Power(1),
+    "balanced": Power(0),
+    "square_root": Power(0.5),
+    "sqrt": Power(0.5),
+    "effective_number": EffectiveNumber(0.999),
+}
+
+
+def exact_integers(values: Sequence[float]) -> list[int]:
+    """Scale finite floats by one power of two so that all become integers; nothing is rounded."""
+    ratios = [float(value).as_integer_ratio() for value in values]
+    common = max(denominator for _, denominator in ratios)
+    return [numerator * (common // denominator) for numerator, denominator in ratios]
+
+
+def resolve(target: Any, labels: Sequence[Any]) -> Target:
+    """Turn what the user wrote into a target for the classes with the given labels.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For an unknown name, an unknown or missing label, and shares that are negative, not finite or all zero.
+    """
+    if isinstance(target, str):
+        if target not in NAMED:
+            raise ValueError(f"`target` {target!r} is unknown; the names are {', '.join(map(repr, NAMED))}.")
+        return NAMED[target]
+    if isinstance(target, Mapping):
+        shares = per_label("target", target, labels)
+        missing = [label for label, share in zip(labels, shares, strict=True) if share is None]
+        if missing:
+            raise ValueError(
+                f"`target` gives no share to label {missing[0]!r} ({len(missing)} such labels in all); "
+                f"every label needs one, and 0 leaves it out."
+            )
+        return Explicit(_checked(shares, labels))
+    if hasattr(target, "shares"):
+        resolved: Target = target
+        return resolved
+    array = np.asarray(target)
+    if array.dtype.kind not in "iuf" or array.ndim != 1:
+        raise TypeError(f"`target` must be a name, a {{label: share}} mapping, shares or a target, not {target!r}.")
+    if len(array) != len(labels):
+        raise ValueError(
+            f"`target` has {len(array)} shares for {len(labels)} classes; give one share per class, in sorted order."
+        )
+    return Explicit(_checked(array.tolist(), labels))
+
+
+def per_label(argument: str, values: Mapping[Any, Any], labels: Sequence[Any]) -> list[Any]:
+    """Arrange a {label: value} mapping by class, None where a label is not named; unknown labels are errors."""
+    position = {label: c for c, label in enumerate(labels)}
+    arranged: list[Any] = [None] * len(labels)
+    for label, value in values.items():
+        plain = label.item() if isinstance(label, np.generic) else label
+        if plain not in position:
+            known = ", ".join(map(repr, labels[:10])) + (", ..." if len(labels) > 10 else "")
+            raise ValueError(f"`{argument}` names label {plain!r}, which no item has; the labels are {known}.")
+        arranged[position[plain]] = value
+    return arranged
+
+
+def _checked(shares: Sequence[Any], labels: Sequence[Any]) -> tuple[float, ...]:
+    for label, share in zip(labels, shares, strict=True):
+        if isinstance(share, (bool, str)) or not math.isfinite(share) or share < 0:
+            raise ValueError(f"`target` gives label {label!r} the share {share!r}; shares are finite and not negative.")
+    if not any(shares):
+        raise ValueError("`target` has only zero shares: no item could ever be drawn.")
+    return tuple(float(share) for share in shares)
+
+
+def _quantised(sizes: Sequence[int], share: Callable[[decimal.Decimal], decimal.Decimal]) -> list[int]:
+    exact = {n: share(decimal.Decimal(n)) for n in set(sizes) if n > 0}
+    largest = max(exact.values())
+    scale = _CONTEXT.divide(decimal.Decimal(2**_SHARE_BITS), largest)
+    whole = {n: max(1, int(_CONTEXT.multiply(value, scale))) for n, value in exact.items()}
+    return [whole[n] if n > 0 else 0 for n in sizes]
