@@ -1,7 +1,7 @@
 """The door: every argument is checked here, once, with an error that names it, its value and the way out."""
 
 import operator
-from typing import Any, SupportsIndex
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,10 +13,10 @@ MAX_DRAWS = 2**40
 MAX_POOL = 2**32
 
 
-def integer(name: str, value: object, low: int, high: int, meaning: str = "") -> int:
+def integer(name: str, value: Any, low: int, high: int, meaning: str = "") -> int:
     """Return `value` as a Python int in [low, high), or say what is wrong with it."""
     about = f" ({meaning})" if meaning else ""
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, SupportsIndex):
+    if isinstance(value, (bool, np.bool_)) or not hasattr(value, "__index__"):
         raise TypeError(f"`{name}`{about} must be an integer, not {type(value).__name__} {value!r}.")
     try:
         number = operator.index(value)

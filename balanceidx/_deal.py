@@ -61,7 +61,7 @@ class EpochDeal:
         count = len(draws)
         places = np.arange(count, dtype=np.uint32)
         order = _mixing.permute(
-            places, _mixing.Domain.of([count]), _mixing.key(seed, _mixing.CLASS_ORDER, epoch)
+            places, _mixing.Domain.single(count), _mixing.key(seed, _mixing.CLASS_ORDER, epoch)
         ).astype(np.intp)
         boundary = np.concatenate((np.zeros(1, np.int64), np.cumsum(draws[order])))
         offset = _mixing.below(_mixing.key(seed, _mixing.TIME_OFFSET, epoch), steps)

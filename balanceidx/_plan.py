@@ -266,7 +266,7 @@ def _shuffled_targets(seed: int, epoch: int, start: int, stop: int, layout: Layo
     key = _mixing.State(key.u.reshape(-1, 1), key.v.reshape(-1, 1))
     rows = len(key.u)
     places = np.arange(layout.length, dtype=np.uint32)
-    domain = _mixing.Domain.of([layout.length])
+    domain = _mixing.Domain.single(layout.length)
     if layout.length < 128:
         # Short rows: repeating the keys beats broadcasting them row by row.
         key = _mixing.State(*(np.repeat(word[:, 0], layout.length) for word in key))
