@@ -67,7 +67,14 @@ def order(value: object) -> bool:
 
 def one_dimensional(name: str, values: Any) -> npt.NDArray[Any]:
     """Turn `values` into a one-dimensional, non-empty array."""
-    array = np.asarray(values)
+    if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
+        raise ValueError(f"`{name}` has masked entries; fill them or leave their items out.")
+    try:
+        array = np.asarray(values)
+    except ValueError as error:  # rows of unequal lengths
+        raise ValueError(f"`{name}` must be one-dimensional, one entry per item: {error}") from error
+    if array.ndim == 0:
+        raise TypeError(f"`{name}` must be a list or array with one entry per item, not {type(values).__name__}.")
     if array.ndim != 1:
         raise ValueError(f"`{name}` must be one-dimensional, one entry per item, not of shape {array.shape}.")
     if not len(array):

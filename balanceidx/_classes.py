@@ -94,18 +94,26 @@ def _checked(labels: Any) -> npt.NDArray[Any]:
             f"balanceidx.weighted(weights, ...). If these are labels, pass labels.astype(int)."
         )
     if array.dtype.kind not in "iubUST":
-        raise TypeError(f"`labels` must be integers, strings or booleans, not {array.dtype}.")
+        raise TypeError(f"`labels` must be integers below 2**64, strings or booleans, not {array.dtype}.")
     return array
 
 
 def _refuse_missing(array: npt.NDArray[Any]) -> None:
     if array.dtype.kind == "O":
-        missing = np.array([label is None or label != label for label in array])
+        missing = np.fromiter(map(_is_missing, array), np.bool_, len(array))
     else:
         missing = np.isnan(array)
     if missing.any():
         at = int(np.argmax(missing))
         raise ValueError(f"`labels` has a missing value ({array[at]!r}) at position {at}; give every item a label.")
+
+
+def _is_missing(label: object) -> bool:
+    """None, NaN in all its kinds, and pandas' NA, which refuses to be compared."""
+    try:
+        return label is None or bool(label != label)
+    except TypeError:
+        return True
 
 
 def _encode(array: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
