@@ -99,10 +99,8 @@ def _checked(labels: Any) -> npt.NDArray[Any]:
 
 
 def _refuse_missing(array: npt.NDArray[Any]) -> None:
-    if array.dtype.kind == "O":
-        missing = np.fromiter(map(_is_missing, array), np.bool_, len(array))
-    else:
-        missing = np.isnan(array)
+    objects = array.dtype.kind == "O"
+    missing = np.fromiter(map(_is_missing, array), np.bool_, len(array)) if objects else np.isnan(array)
     if missing.any():
         at = int(np.argmax(missing))
         raise ValueError(f"`labels` has a missing value ({array[at]!r}) at position {at}; give every item a label.")

@@ -161,7 +161,7 @@ def permute(places: UInt32, domain: Domain, key: State) -> UInt32:
     domain : Domain
         One entry for all places, or one per place (then `places` must be one-dimensional).
     key : State
-        Broadcasts against `places`: shape (1,), (k,) or (rows, 1).
+        Broadcasts against `places`: shape (1,), (k,), (rows, 1) or (1, k).
 
     Notes
     -----
@@ -187,9 +187,13 @@ def permute(places: UInt32, domain: Domain, key: State) -> UInt32:
 
 def _at(word: UInt32, index: npt.NDArray[np.intp], shape: tuple[int, ...]) -> UInt32:
     """Entries of a key word, broadcast to `shape`, at flat positions."""
-    if len(word) == 1:
+    if word.size == 1:
         return word.reshape(-1)
-    return word[index // shape[1], 0] if len(shape) == 2 else word[index]
+    if word.ndim == 1:
+        return word[index]
+    rows, columns = (index // shape[1], 0) if word.shape[1] == 1 else (0, index % shape[1])
+    chosen: UInt32 = word[rows, columns]
+    return chosen
 
 
 def _part(key: State, part: slice) -> State:

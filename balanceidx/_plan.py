@@ -263,17 +263,17 @@ def _shuffled_targets(seed: int, epoch: int, start: int, stop: int, layout: Layo
     """Where each slot of each block goes: its own permutation for every (seed, epoch, step, block), flattened."""
     steps = np.arange(start, stop, dtype=np.uint32)[:, None]
     key = _mixing.key(seed, _mixing.BLOCK_ORDER, epoch, steps, np.array(layout.first, np.uint32))
-    key = _mixing.State(key.u.reshape(-1, 1), key.v.reshape(-1, 1))
-    rows = len(key.u)
-    places = np.arange(layout.length, dtype=np.uint32)
     domain = _mixing.Domain.single(layout.length)
-    if layout.length < 128:
-        # Short rows: repeating the keys beats broadcasting them row by row.
-        key = _mixing.State(*(np.repeat(word[:, 0], layout.length) for word in key))
-        targets = _mixing.permute(np.tile(places, rows), domain, key)
+    places = np.arange(layout.length, dtype=np.uint32)
+    rows = key.u.size
+    # Keys vary along the longer side, so that the array operations see long rows of equal or of adjacent keys.
+    if rows > layout.length:
+        key = _mixing.State(key.u.reshape(1, -1), key.v.reshape(1, -1))
+        targets = _mixing.permute(np.repeat(places[:, None], rows, axis=1), domain, key).T
     else:
-        targets = _mixing.permute(np.broadcast_to(places, (rows, layout.length)).copy(), domain, key)
-    flat = targets.reshape(rows, layout.length).astype(np.intp)
+        key = _mixing.State(key.u.reshape(-1, 1), key.v.reshape(-1, 1))
+        targets = _mixing.permute(np.repeat(places[None], rows, axis=0), domain, key)
+    flat = targets.astype(np.intp, order="C")
     flat += (np.arange(rows) * layout.length)[:, None]
     return flat.reshape(-1)
 
