@@ -49,7 +49,9 @@ def ratio(
         Items in a global batch, all ranks together.
     epoch_size : int or str
         Draws per epoch, rounded down to full batches: an integer, "dataset" (N), "undersample" (the longest epoch in
-        which no item repeats) or "oversample" (the shortest in which every item appears).
+        which no item need repeat: no class has more draws than items) or "oversample" (the shortest in which every item
+        can appear: no class has fewer). From the second epoch on, an epoch may begin in the middle of a pass over a
+        class; then an item may come twice, or not at all, but never more than once more often than another.
     min_per_batch : mapping {label: int}, optional
         At least so many items of the label in every global batch (and the m // world_size of it on every rank).
     max_repeats : float, optional
@@ -89,7 +91,15 @@ def ratio(
     return _plan(classes, weights, shares, size, epoch_size, minima, _caps(max_repeats, classes))
 
 
-def stratified(labels: Any, *, batch_size: int, **options: Any) -> Plan:
+def stratified(
+    labels: Any,
+    *,
+    batch_size: int,
+    epoch_size: int | str = "dataset",
+    min_per_batch: Mapping[Any, int] | None = None,
+    max_repeats: float | None = None,
+    item_weights: Any = None,
+) -> Plan:
     """Plan batches that all look like the dataset: `ratio` with the target "natural".
 
     >>> import balanceidx as bx
@@ -97,12 +107,28 @@ def stratified(labels: Any, *, batch_size: int, **options: Any) -> Plan:
     >>> [int((plan.batch_indices(0, step) >= 900).sum()) for step in range(3)]
     [10, 10, 10]
 
-    Takes the keyword options of `ratio`, and raises what it raises.
+    The arguments and errors are those of `ratio`.
     """
-    return ratio(labels, "natural", batch_size=batch_size, **options)
+    return ratio(
+        labels,
+        "natural",
+        batch_size=batch_size,
+        epoch_size=epoch_size,
+        min_per_batch=min_per_batch,
+        max_repeats=max_repeats,
+        item_weights=item_weights,
+    )
 
 
-def min_positives(labels: Any, minimum: Mapping[Any, int], *, batch_size: int, **options: Any) -> Plan:
+def min_positives(
+    labels: Any,
+    minimum: Mapping[Any, int],
+    *,
+    batch_size: int,
+    epoch_size: int | str = "dataset",
+    max_repeats: float | None = None,
+    item_weights: Any = None,
+) -> Plan:
     """Plan batches with natural shares but at least `minimum[label]` items of a label in every batch.
 
     >>> import balanceidx as bx
@@ -110,11 +136,18 @@ def min_positives(labels: Any, minimum: Mapping[Any, int], *, batch_size: int, *
     >>> [int((plan.batch_indices(0, step) >= 990).sum()) for step in range(3)]
     [4, 4, 4]
 
-    Takes the keyword options of `ratio`, and raises what it raises.
+    The other arguments and the errors are those of `ratio`.
     """
     if not isinstance(minimum, Mapping) or not minimum:
         raise TypeError(f"`minimum` must be a mapping such as {{label: 4}}, not {minimum!r}.")
-    return ratio(labels, "natural", batch_size=batch_size, min_per_batch=minimum, **options)
+    return stratified(
+        labels,
+        batch_size=batch_size,
+        epoch_size=epoch_size,
+        min_per_batch=minimum,
+        max_repeats=max_repeats,
+        item_weights=item_weights,
+    )
 
 
 def weighted(weights: Any, *, batch_size: int, epoch_size: int | str = "dataset", iid: bool = False) -> Plan:

@@ -1,9 +1,8 @@
 """The pools: which item of its class a draw stands for: a keyed permutation, evaluated at one point.
 
 An *even* pool holds items of equal weight: draw j of the class is place j mod n of pass j // n, and every pass has its
-own permutation of the n items, so no item is drawn a second time before all were drawn once. A *lined* pool holds items
-of different weights: the N_c draws of an epoch are N_c evenly spaced seats on the class's weight line, in permuted
-order.
+own permutation of the n items, so draws j = 0 .. n - 1 are every item once. A *lined* pool holds items of different
+weights: the N_c draws of an epoch are N_c evenly spaced seats on the class's weight line, in permuted order.
 An *independent* pool draws hashed positions on the line instead: the textbook multinomial sampler.
 """
 

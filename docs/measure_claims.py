@@ -1,0 +1,190 @@
+"""Measure the figures that README.md and the pages of docs/ show: python docs/measure_claims.py
+
+Prints markdown tables; a test looks each of them up in the pages. All seeds are fixed, and torch's samplers are called
+as their users call them.
+"""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch.utils.data import DistributedSampler, RandomSampler, WeightedRandomSampler
+
+import balanceidx as bx
+from balanceidx._deal import EpochDeal
+
+Array = npt.NDArray[np.int64]
+
+ITEMS, POSITIVES = 100_000, 1_000
+LABELS = (np.arange(ITEMS) >= ITEMS - POSITIVES).astype(int)
+
+
+def batches() -> str:
+    """Composition and coverage at 1 % positives in batches of 32."""
+    one = bx.min_positives(LABELS, {1: 1}, batch_size=32)
+    half = bx.ratio(LABELS, batch_size=32)
+    half_on_8 = bx.ratio(LABELS, batch_size=256)
+    theirs, ours = [[draw(0), draw(1)] for draw in (independent, lambda seed: half.epoch_indices(0, epoch=seed))]
+    shuffles = np.concatenate([positives(shuffled(seed)) for seed in range(20)])
+    ranks = np.concatenate([positives(independent(rank, length=ITEMS // 8)) for rank in range(8)])
+    our_ranks = np.concatenate([positives(half_on_8.epoch_indices(0, rank, world_size=8)) for rank in range(8)])
+    return table(
+        (f"{ITEMS:,} items, 1 % positive, batches of 32", "torch", "balanceidx"),
+        (
+            "batches without a positive: `shuffle=True` and `min_positives(labels, {1: 1})`",
+            percent((shuffles == 0).mean()),
+            percent((positives(one.epoch_indices(0)) == 0).mean()),
+        ),
+        (
+            "positives in a batch, half wanted: `WeightedRandomSampler` and `ratio(labels)`",
+            span(positives(theirs[0])),
+            span(positives(ours[0])),
+        ),
+        ("the same on each of 8 ranks, 32 items a rank", span(ranks), span(our_ranks)),
+        ("draws of one positive in an epoch", span(uses(theirs[0])[LABELS == 1]), span(uses(ours[0])[LABELS == 1])),
+        ("negatives not seen after one epoch", unseen(theirs[:1]), unseen(ours[:1])),
+        ("negatives not seen after two epochs", unseen(theirs), unseen(ours)),
+    )
+
+
+def coverage() -> str:
+    """Epochs until every one of 200 + 20 items was seen, over 100 seeds."""
+    labels = np.repeat([0, 1], [200, 20])
+    plan = bx.ratio(labels, batch_size=20)
+
+    def measure(epoch: Callable[[int, int], Array]) -> tuple[str, str]:
+        until = np.array([epochs_until_all_seen(lambda e, seed=seed: epoch(seed, e), 220) for seed in range(100)])
+        most = np.array([uses(epoch(seed, 0), 220)[labels == 1].max() for seed in range(100)])
+        mean = "" if until.min() == until.max() else f", mean {until.mean():.1f}"
+        return span(until) + mean, span(most)
+
+    theirs = measure(lambda seed, e: independent(1000 * seed + e, labels))
+    ours = measure(lambda seed, e: plan.epoch_indices(seed, epoch=e))
+    return table(
+        ("200 items of one class and 20 of another, balanced, 100 seeds", "`WeightedRandomSampler`", "`ratio(labels)`"),
+        ("epochs until every item was seen", theirs[0], ours[0]),
+        ("draws of the most drawn rare item in an epoch", theirs[1], ours[1]),
+    )
+
+
+def limits() -> str:
+    """Two things that samplers of torch do or refuse."""
+
+    def order(seed: int, epoch: int) -> list[int]:
+        sampler: DistributedSampler[int] = DistributedSampler(range(1000), num_replicas=1, rank=0, seed=seed)
+        sampler.set_epoch(epoch)
+        return list(sampler)
+
+    plan = bx.stratified([0] * 1000, batch_size=10)
+    collide = np.array_equal(plan.epoch_indices(0, epoch=1), plan.epoch_indices(1, epoch=0))
+    many = 2**24 + 1
+    try:
+        next(iter(WeightedRandomSampler(torch.ones(many), 10)))  # type: ignore[arg-type]
+        refusal = "allowed"
+    except RuntimeError as error:
+        refusal = f"`RuntimeError: {error}`"
+    assert len(bx.weighted(np.ones(many), batch_size=10).batch_indices(0, 0)) == 10
+    return table(
+        ("limits", "torch", "balanceidx"),
+        (
+            "seed 0, epoch 1 repeats seed 1, epoch 0 (`DistributedSampler`)",
+            yes(order(0, 1) == order(1, 0)),
+            yes(collide),
+        ),
+        ("weights for 2**24 + 1 items (`WeightedRandomSampler`)", refusal, "allowed"),
+    )
+
+
+def smoothness() -> str:
+    """How far, in draws, a class is from its fair share after any number of steps of an epoch."""
+    short, long = farthest(1500, most_steps=3_000, most_classes=60), farthest(50, most_steps=300_000, most_classes=20)
+    return table(
+        (
+            "largest distance from the fair share, in draws",
+            "1,500 random plans, up to 60 classes, 3,000 steps",
+            "50 random plans, up to 20 classes, 300,000 steps",
+        ),
+        ("the time order of balanceidx", f"{short[0]:.1f}", f"{long[0]:.1f}"),
+        ("the same batches in a random order", f"{short[1]:.1f}", f"{long[1]:.1f}"),
+    )
+
+
+def farthest(plans: int, most_steps: int, most_classes: int) -> tuple[float, float]:
+    """Largest distance over random plans, in our order of the batches and in a random one."""
+    generator = np.random.default_rng(0)
+    worst = [0.0, 0.0]
+    for _ in range(plans):
+        steps, batch_size, count = (int(generator.integers(1, most + 1)) for most in (most_steps, 256, most_classes))
+        cuts = np.sort(generator.integers(0, steps * batch_size + 1, count - 1))
+        draws = np.diff(cuts, prepend=0, append=steps * batch_size)
+        deal = EpochDeal.of(draws, steps, seed=int(generator.integers(2**63)), epoch=int(generator.integers(100)))
+        for which, order in enumerate((deal.batches(0, steps), generator.permutation(steps))):
+            seats_below = deal.quotient[:, None] + (order < deal.remainder[:, None])  # in each batch, as it is played
+            drawn = np.cumsum(np.diff(seats_below, axis=0), axis=1)
+            fair = np.diff(deal.boundary)[:, None] * np.arange(1, steps + 1) / steps
+            worst[which] = max(worst[which], float(np.abs(drawn - fair).max()))
+    return worst[0], worst[1]
+
+
+def independent(seed: int, labels: Array = LABELS, length: int | None = None) -> Array:
+    """One epoch of WeightedRandomSampler with inverse class frequencies."""
+    weights = (1 / np.bincount(labels))[labels].tolist()
+    generator = torch.Generator().manual_seed(seed)
+    return np.array(list(WeightedRandomSampler(weights, length or len(labels), generator=generator)))
+
+
+def shuffled(seed: int) -> Array:
+    """One epoch of `shuffle=True`."""
+    return np.array(list(RandomSampler(range(ITEMS), generator=torch.Generator().manual_seed(seed))))
+
+
+def positives(indices: Array) -> Array:
+    """Positives in each full batch of 32."""
+    full = len(indices) // 32 * 32
+    return LABELS[indices[:full]].reshape(-1, 32).sum(axis=1)
+
+
+def uses(indices: Array, count: int = ITEMS) -> Array:
+    """How often each item is drawn."""
+    return np.bincount(indices, minlength=count)
+
+
+def unseen(epochs: Sequence[Array]) -> str:
+    """Share of the negatives that no epoch holds."""
+    return percent((uses(np.concatenate(epochs))[LABELS == 0] == 0).mean())
+
+
+def epochs_until_all_seen(epoch: Callable[[int], Array], count: int) -> int:
+    """Number of epochs after which every item was drawn."""
+    seen = np.zeros(count, np.bool_)
+    number = 0
+    while not seen.all():
+        seen[epoch(number)] = True
+        number += 1
+    return number
+
+
+def table(head: Sequence[str], *rows: Sequence[str]) -> str:
+    """Write a markdown table."""
+    return "\n".join(f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *rows))
+
+
+def span(values: Array) -> str:
+    """Smallest to largest."""
+    low, high = int(values.min()), int(values.max())
+    return f"{low}" if low == high else f"{low} to {high}"
+
+
+def percent(share: float) -> str:
+    """A share to a tenth of a percent."""
+    return f"{100 * share:.1f} %"
+
+
+def yes(answer: bool) -> str:
+    """An answer in words."""
+    return "yes" if answer else "no"
+
+
+if __name__ == "__main__":
+    print("\n\n".join(measure() for measure in (batches, coverage, limits, smoothness)))
