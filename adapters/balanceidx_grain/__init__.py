@@ -1,4 +1,4 @@
-"""balanceidx for Grain: batches of indices as a `grain.MapDataset`.
+"""balanceidx for Grain: batches, a sampler and a selection map that give every rank its promised batch.
 
 >>> import balanceidx as bx
 >>> import balanceidx_grain
@@ -9,5 +9,10 @@
 """
 
 from balanceidx_grain._batches import batches
+from balanceidx_grain._mapped import memory_mapped
+from balanceidx_grain._run import state_dict
+from balanceidx_grain._sampler import PlanSampler
+from balanceidx_grain._selection import SelectionMap
+from balanceidx_grain._workers import enable_workers
 
-__all__ = ["batches"]
+__all__ = ["PlanSampler", "SelectionMap", "batches", "enable_workers", "memory_mapped", "state_dict"]

@@ -1,0 +1,241 @@
+"""The plan on the device: a pytree of tables, and batches computed from it inside a compiled program.
+
+Requirements, and what they led to:
+
+* the same integers as the numpy core, with JAX's 64-bit integers off: words, and pairs of words where one is too small;
+* traced seed, epoch, step and rank: nothing here looks at a value, and shapes come from the batch size and the layout;
+* no loss where the host can no longer look: what does not fit is refused when the plan is put on the device.
+"""
+
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.core import Tracer
+
+from balanceidx import Plan, _checks, _mixing
+from balanceidx._deal import time_multiplier
+from balanceidx_jax import _arguments
+from balanceidx_jax._deal import EpochDeal
+from balanceidx_jax._permute import Domain, Key, absorb, key, permute
+from balanceidx_jax._pools import DevicePools, EpochPools
+from balanceidx_jax._wide import Wide
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class DevicePlan:
+    """A plan as a pytree of int32 and uint32 tables, made by `device_plan`; pass it to compiled functions.
+
+    Attributes
+    ----------
+    batch_size, steps_per_epoch : int
+        As in `Plan`; known when tracing, so a plan in which they differ compiles anew.
+    """
+
+    batch_size: int = field(metadata={"static": True})
+    steps_per_epoch: int = field(metadata={"static": True})
+    _draws: jax.Array
+    _multiplier: jax.Array
+    _pools: DevicePools
+
+
+def device_plan(plan: Plan) -> DevicePlan:
+    """Put the tables of a plan on the device.
+
+    >>> import balanceidx as bx
+    >>> import balanceidx_jax
+    >>> plan = bx.ratio([0] * 90 + [1] * 10, batch_size=10)
+    >>> on_device = balanceidx_jax.device_plan(plan)
+    >>> batch = balanceidx_jax.batch_indices(on_device, seed=0, step=3)
+    >>> batch.dtype.name, bool((batch == plan.batch_indices(seed=0, step=3)).all())
+    ('int32', True)
+
+    Parameters
+    ----------
+    plan : Plan
+
+    Returns
+    -------
+    DevicePlan
+        On the default device: 4 bytes an item, 16 with item weights. `jax.device_put` moves it, as any pytree.
+
+    Raises
+    ------
+    ValueError
+        When the plan has 2**31 items or more, or 2**32 draws an epoch: they would wrap in 32-bit integers.
+    """
+    lines = plan._pools.lines
+    if plan.num_items >= 2**31 or (lines is not None and len(lines.guide) >= 2**31):
+        guide = "" if lines is None else f" and {len(plan.classes)} classes with item weights"
+        raise ValueError(
+            f"`plan` has {plan.num_items} items{guide}, but indices on the device are int32 and must be below 2**31; "
+            f"compute them on the host, with plan.batch_indices, or split the dataset."
+        )
+    draws = plan.steps_per_epoch * plan.batch_size
+    if draws >= 2**32:
+        raise ValueError(
+            f"`plan` has {draws} draws an epoch, but the device counts them in uint32 and they must be below 2**32; "
+            f"make the plan with a smaller `epoch_size`, or compute indices on the host, with plan.batch_indices."
+        )
+    return DevicePlan(
+        plan.batch_size,
+        plan.steps_per_epoch,
+        jnp.asarray(plan.draws_per_epoch.astype(np.uint32)),
+        jnp.asarray(np.uint32(time_multiplier(plan.steps_per_epoch))),
+        DevicePools.of(plan._pools),
+    )
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class EpochTables:
+    """What the batches of one epoch have in common; made by `epoch_tables`."""
+
+    _plan: DevicePlan
+    _deal: EpochDeal
+    _pools: EpochPools
+    _order: Key  # key of the order inside blocks, before step and block are absorbed
+
+    def batch_indices(
+        self, step: Any, rank: Any = 0, *, world_size: int = 1, blocks: int = 1, order: str = "shuffled"
+    ) -> jax.Array:
+        """Indices of one rank's part of one batch: as the function `batch_indices`, for the seed and epoch of these."""
+        indices: jax.Array = _batch(self, *_layout(self._plan, step, rank, world_size, blocks, order))
+        return indices
+
+
+def epoch_tables(device_plan: DevicePlan, seed: Any, epoch: Any = 0) -> EpochTables:
+    """Compute what the batches of an epoch have in common, once, outside a loop over its steps.
+
+    `batch_indices` computes it anew for every batch, which costs O(C) for C classes.
+
+    >>> import balanceidx as bx
+    >>> import balanceidx_jax
+    >>> plan = bx.ratio([0] * 90 + [1] * 10, batch_size=10)
+    >>> tables = balanceidx_jax.epoch_tables(balanceidx_jax.device_plan(plan), seed=0, epoch=5)
+    >>> bool((tables.batch_indices(3) == plan.batch_indices(seed=0, step=3, epoch=5)).all())
+    True
+
+    Parameters
+    ----------
+    device_plan, seed, epoch
+        As in `batch_indices`.
+
+    Returns
+    -------
+    EpochTables
+        A pytree with a method `batch_indices(step, rank=0, *, world_size=1, blocks=1, order="shuffled")`.
+    """
+    tables: EpochTables = _tables(device_plan, _arguments.seed_pair(seed), _epoch(epoch))
+    return tables
+
+
+def batch_indices(
+    device_plan: DevicePlan,
+    seed: Any,
+    step: Any,
+    rank: Any = 0,
+    *,
+    epoch: Any = 0,
+    world_size: int = 1,
+    blocks: int = 1,
+    order: str = "shuffled",
+) -> jax.Array:
+    """Indices of one rank's part of one batch, the same integers as `Plan.batch_indices`, computed on the device.
+
+    Runs under `jax.jit`, `vmap`, `lax.scan` and `shard_map`, where seed, step, rank and epoch may be traced.
+
+    >>> import balanceidx as bx
+    >>> import balanceidx_jax, jax, jax.numpy as jnp
+    >>> plan = bx.ratio([0] * 90 + [1] * 10, batch_size=10)
+    >>> on_device = balanceidx_jax.device_plan(plan)
+    >>> epoch = jax.vmap(lambda step: balanceidx_jax.batch_indices(on_device, 0, step))(jnp.arange(10))
+    >>> bool((epoch.reshape(-1) == plan.epoch_indices(seed=0)).all())
+    True
+
+    Parameters
+    ----------
+    device_plan : DevicePlan
+    seed : int in [0, 2**64), uint32 scalar, or the pair `seed_words(seed)`
+        A traced seed of more than 32 bits travels as the pair.
+    step : integer scalar in [0, steps_per_epoch)
+    rank : integer scalar in [0, world_size)
+    epoch : integer scalar in [0, 2**32)
+    world_size, blocks, order
+        As in `Plan.batch_indices`; they decide shapes and are never traced.
+
+    Returns
+    -------
+    int32 array, shape (batch_size // world_size,)
+
+    Raises
+    ------
+    TypeError, ValueError
+        For an argument outside its range, as `Plan.batch_indices`. A traced step, rank or epoch has no value yet, so
+        only its type is checked: out of range, it gives indices of no meaning.
+    """
+    layout = _layout(device_plan, step, rank, world_size, blocks, order)
+    indices: jax.Array = _batch_of(device_plan, _arguments.seed_pair(seed), _epoch(epoch), *layout)
+    return indices
+
+
+def _epoch(epoch: Any) -> _arguments.Word:
+    return _arguments.word("epoch", epoch, _checks.MAX_EPOCHS)
+
+
+def _layout(
+    device_plan: DevicePlan, step: Any, rank: Any, world_size: Any, blocks: Any, order: Any
+) -> tuple[_arguments.Word, _arguments.Word, int, int, bool]:
+    """Step and rank, and what is static: world size, blocks, and whether blocks are shuffled."""
+    steps = device_plan.steps_per_epoch
+    _, world, parts = _checks.layout(device_plan.batch_size, 0, world_size, blocks)
+    at = _arguments.word("step", step, steps, f"of {steps} an epoch")
+    if not isinstance(rank, Tracer):
+        _checks.layout(device_plan.batch_size, rank, world, parts)
+    return at, _arguments.word("rank", rank, _checks.MAX_BATCH), world, parts, _checks.order(order)
+
+
+@jax.jit
+def _tables(plan: DevicePlan, seed: Wide, epoch: jax.Array) -> EpochTables:
+    return EpochTables(
+        plan,
+        EpochDeal.of(plan._draws, plan.steps_per_epoch, plan._multiplier, seed, epoch),
+        EpochPools.of(plan._pools, seed, epoch),
+        key(seed, _mixing.BLOCK_ORDER, epoch),
+    )
+
+
+@partial(jax.jit, static_argnums=(5, 6, 7))
+def _batch_of(
+    plan: DevicePlan,
+    seed: Wide,
+    epoch: jax.Array,
+    step: jax.Array,
+    rank: jax.Array,
+    world_size: int,
+    blocks: int,
+    shuffled: bool,
+) -> jax.Array:
+    return _batch(_tables(plan, seed, epoch), step, rank, world_size, blocks, shuffled)  # type: ignore[no-any-return]
+
+
+@partial(jax.jit, static_argnums=(3, 4, 5))
+def _batch(
+    tables: EpochTables, step: jax.Array, rank: jax.Array, world_size: int, blocks: int, shuffled: bool
+) -> jax.Array:
+    stride = world_size * blocks
+    length = tables._plan.batch_size // stride
+    block = rank + np.uint32(world_size) * jnp.arange(blocks, dtype=np.uint32)[:, None]
+    place = jnp.arange(length, dtype=np.uint32)
+    classes, draws = tables._deal.slots(tables._deal.batch(step), block + np.uint32(stride) * place)
+    items = tables._pools.items(classes, draws)
+    if not shuffled:
+        return items.reshape(-1)
+    order = absorb(absorb(tables._order, step), block)
+    targets = permute(place, Domain.of(_mixing.Domain.single(length)), order)
+    targets += np.uint32(length) * jnp.arange(blocks, dtype=np.uint32)[:, None]
+    return jnp.zeros_like(items).reshape(-1).at[targets.reshape(-1)].set(items.reshape(-1), unique_indices=True)

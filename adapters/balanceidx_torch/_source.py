@@ -1,0 +1,80 @@
+"""A plan as torch wants it: lists of Python ints, and a state that any layout can load."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from balanceidx import Plan
+from balanceidx._stream import read_state
+
+
+@dataclass(frozen=True)
+class PlanSource:
+    """The steps of a plan for one layout: flat indices, or lists of `list_size` of them.
+
+    >>> import balanceidx as bx
+    >>> plan = bx.ratio([0] * 90 + [1] * 10, batch_size=10)
+    >>> source = PlanSource(plan, 0, rank=0, world_size=1, blocks=2, list_size=5)
+    >>> [len(batch) for batch in source.fetch(epoch=0, start=3, stop=4)]
+    [5, 5]
+    """
+
+    plan: Plan
+    seed: int
+    rank: int
+    world_size: int
+    blocks: int = 1
+    list_size: int | None = None
+
+    @property
+    def indices_per_step(self) -> int:
+        """Indices in this rank's part of a batch."""
+        return self.plan.batch_size // self.world_size
+
+    @property
+    def per_step(self) -> int:
+        """Elements of a step: indices or lists."""
+        return self.indices_per_step // (self.list_size or 1)
+
+    def steps(self, epoch: int) -> int:
+        """Steps of an epoch, the same for all."""
+        return self.plan.steps_per_epoch
+
+    def fetch(self, epoch: int, start: int, stop: int) -> list[Any]:
+        """Elements of the steps start .. stop - 1, in a new list."""
+        indices = self.plan.range_indices(
+            self.seed, start, stop, self.rank, epoch=epoch, world_size=self.world_size, blocks=self.blocks
+        )
+        elements: list[Any] = (indices if self.list_size is None else indices.reshape(-1, self.list_size)).tolist()
+        return elements
+
+    def write(self, epoch: int, step: int, within: int = 0) -> dict[str, Any]:
+        """State at a position; that of `balanceidx.Stream` unless it is inside a step or at the end of an epoch."""
+        state = {**self.plan.stream(self.seed).state_dict(), "epoch": epoch, "step": step}
+        if within:
+            state.update(within=within, parts=self.per_step, list_size=self.list_size)
+        return state
+
+    def read(self, state: Mapping[str, Any]) -> tuple[int, int, int]:
+        """Position of a state: epoch, step and elements into the step.
+
+        Raises
+        ------
+        TypeError, ValueError
+            For a state of another plan, stream format or seed, and for one saved inside a batch of another layout.
+        """
+        ended = isinstance(state, Mapping) and state.get("step") == self.plan.steps_per_epoch
+        seed, epoch, step = read_state(self.plan, {**state, "step": 0} if ended else state)
+        if seed != self.seed:
+            raise ValueError(
+                f"`state` was saved with seed {seed}, but this sampler has `seed` {self.seed}; make it "
+                f"with seed={seed}."
+            )
+        within = state.get("within", 0)
+        if within and (state.get("parts"), state.get("list_size")) != (self.per_step, self.list_size):
+            raise ValueError(
+                f"`state` was saved inside step {step}, {within} elements into it, by a sampler or a world size "
+                f"that parts a batch otherwise; to change either, save after whole batches of "
+                f"plan.batch_size // world_size items."
+            )
+        return epoch, self.plan.steps_per_epoch if ended else step, int(within)

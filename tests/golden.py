@@ -1,0 +1,469 @@
+"""Golden vectors of stream format 1: what the library must produce, on every platform and numpy release, for ever.
+
+The literals below were computed by `tests/reference.py`, the second implementation, not by the library; all of them, the
+whole epochs of the plans of 2^24 + 1 items included. `python -m tests.regenerate_vectors` writes them anew.
+
+A plain module: it needs numpy and balanceidx only. `check()` raises an AssertionError at the first difference.
+"""
+
+import hashlib
+from functools import cache
+
+import numpy as np
+
+import balanceidx as bx
+from balanceidx import _apportion, _deal, _line, _mixing
+
+SEED = 0x0123456789ABCDEF
+LAST_SEED = 2**64 - 1
+LAST_EPOCH = 2**32 - 1
+
+# ---- Plans: the arguments of a public function, in words that the reference reads too ------------------------------
+
+LABELS = [i * i % 61 % 5 for i in range(240)]
+MANY = [i * i % 211 % 40 for i in range(240)]
+WEIGHTS = [(1 + i * 7 % 11) / 8 if MANY[i] % 3 else 0.75 for i in range(240)]
+LARGE = 2**24 + 1
+
+PLANS = {
+    "natural": ("ratio", {"labels": LABELS, "target": "natural", "batch_size": 12}),
+    "balanced": ("ratio", {"labels": MANY, "target": "balanced", "batch_size": 12}),
+    "square root": ("ratio", {"labels": LABELS, "target": "square_root", "batch_size": 36, "epoch_size": "oversample"}),
+    "power": ("ratio", {"labels": LABELS, "target": ("power", 0.3), "batch_size": 6, "epoch_size": "undersample"}),
+    "negative power": ("ratio", {"labels": LABELS, "target": ("power", -1.7), "batch_size": 12, "epoch_size": 1000}),
+    "effective number": (
+        "ratio",
+        {"labels": MANY, "target": ("effective_number", 0.99), "batch_size": 60, "epoch_size": "oversample"},
+    ),
+    "strings": (
+        "ratio",
+        {
+            "labels": [["cat", "dog", "Zebra", "ant"][label % 4] for label in LABELS],
+            "target": {"dog": 3, "cat": 0.1, "Zebra": 0, "ant": 1.9},
+            "batch_size": 24,
+        },
+    ),
+    "shares": ("ratio", {"labels": LABELS, "target": [0.0, 1e-9, 0.25, 7.0, 3.0], "batch_size": 6}),
+    "min per batch": (
+        "ratio",
+        {"labels": LABELS, "target": "natural", "batch_size": 12, "min_per_batch": {2: 3, 4: 2}},
+    ),
+    "max repeats": ("ratio", {"labels": MANY, "target": "balanced", "batch_size": 24, "max_repeats": 1.3}),
+    "item weights": (
+        "ratio",
+        {"labels": MANY, "target": "natural", "batch_size": 12, "item_weights": WEIGHTS, "epoch_size": 600},
+    ),
+    "item weights, some zero": (
+        "ratio",
+        {
+            "labels": LABELS,
+            "target": "balanced",
+            "batch_size": 12,
+            "item_weights": [i % 7 * [0.01, 0.1, 1.0, 10.0, 100.0][i % 5] for i in range(240)],
+            "epoch_size": "undersample",
+        },
+    ),
+    "weighted, dealt as classes": (
+        "weighted",
+        {"item_weights": [[0.1, 0.2, 0.7, 0.0][label % 4] for label in LABELS], "batch_size": 24},
+    ),
+    "weighted, lined": (
+        "weighted",
+        {"item_weights": [2.0 ** (i * i % 97 / 4 // 1) + i for i in range(1500)], "batch_size": 60},
+    ),
+    "weighted, huge range": (
+        "weighted",
+        {"item_weights": [2.0 ** (i * 37 % 2000 - 1074) for i in range(300)], "batch_size": 30, "epoch_size": 3000},
+    ),
+    "weighted, even": ("weighted", {"item_weights": [0.3] * 100, "batch_size": 12}),
+    "independent": ("weighted", {"item_weights": WEIGHTS, "batch_size": 12, "iid": True}),
+    "large, undersampled": (
+        "ratio",
+        {
+            "labels": ("every", 100, LARGE),
+            "target": "balanced",
+            "batch_size": 1536,
+            "epoch_size": "undersample",
+        },
+    ),
+    "large, with a minimum": (
+        "ratio",
+        {
+            "labels": ("every", 10007, LARGE),
+            "target": "natural",
+            "batch_size": 12,
+            "min_per_batch": {True: 1},
+            "epoch_size": 12345,
+        },
+    ),
+}
+
+
+@cache
+def plan(name):
+    """The library's plan of that name."""
+    function, arguments = PLANS[name]
+    if function == "weighted":
+        return weighted(**arguments)
+    labels = arguments["labels"]
+    if isinstance(labels, tuple):
+        _, stride, count = labels
+        labels = np.arange(count) % stride == 0
+    return ratio(**{**arguments, "labels": labels})
+
+
+def ratio(labels, target="balanced", *, item_weights=None, **options):
+    """The library's `ratio`, given a target as the reference wants it."""
+    match target:
+        case ("power", exponent):
+            target = bx.Power(exponent)
+        case ("effective_number", beta):
+            target = bx.EffectiveNumber(beta)
+    weights = None if item_weights is None else np.array(item_weights, np.float64)
+    return bx.ratio(labels, target, item_weights=weights, **options)
+
+
+def weighted(item_weights, **options):
+    """The library's `weighted`."""
+    return bx.weighted(np.array(item_weights, np.float64), **options)
+
+
+def sha256(indices):
+    """Digest of indices as little-endian 64-bit integers."""
+    return hashlib.sha256(np.asarray(indices, "<i8").tobytes()).hexdigest()
+
+
+# What is asked of every plan, the library's or the reference's. All batch sizes are multiples of 6.
+VIEWS = {
+    "draws_per_epoch": lambda plan: plan.draws_per_epoch,
+    "steps_per_epoch": lambda plan: plan.steps_per_epoch,
+    "fingerprint": lambda plan: plan.fingerprint,
+    "first batch": lambda plan: plan.batch_indices(SEED, 0)[:24],
+    "part of the last batch": lambda plan: plan.batch_indices(
+        LAST_SEED, plan.steps_per_epoch - 1, 1, epoch=LAST_EPOCH, world_size=3, blocks=2, order="dealt"
+    )[:24],
+    "epoch": lambda plan: sha256(plan.epoch_indices(SEED, epoch=5)),
+    "part of an epoch": lambda plan: sha256(plan.epoch_indices(0, 1, epoch=2**31, world_size=2, blocks=3)),
+}
+
+# ---- Primitives: expressions in the page's names -------------------------------------------------------------------
+
+# The library's functions, by the names of docs/stream-format.md; `tests/regenerate_vectors.py` has the reference's.
+NAMES = {
+    "hash": lambda x: int(_mixing.hash32(np.array([x], np.uint32))[0]),
+    "key": lambda *words: [int(word[0]) for word in _mixing.key(*words)],
+    "below": lambda key, n: _mixing.below(_state(key), n),
+    "radices": lambda n: [int(radix[0]) for radix in _mixing.Domain.of([n])[:2]],
+    "rounds": _mixing.rounds_for,
+    "permute": lambda n, key, places: _mixing.permute(
+        np.array(places, np.uint32), _mixing.Domain.of([n]), _state(key)
+    ),
+    "A": _deal.time_multiplier,
+    "draws": _apportion.apportion,
+    "starts": lambda weights: _line._starts(np.array(weights, np.float64)),
+    "power": lambda q, sizes: bx.Power(q).shares(sizes),
+    "effective_number": lambda beta, sizes: bx.EffectiveNumber(beta).shares(sizes),
+    "ratio": ratio,
+    "weighted": weighted,
+    "sha256": sha256,
+}
+
+EXPRESSIONS = [
+    *(f"hash({x})" for x in (0, 1, 2**31, 2**32 - 1)),
+    "key(0, 1, 0)",
+    "key(2**64 - 1, 4, 39, 1, 2**32 - 1)",
+    f"key({SEED}, 6, 2**32 - 1, 255, 2**31, 0)",
+    *(f"below(key(3, 2, {n}), {n})" for n in (1, 10, 2**32 - 1)),
+    *(f"[{what}(n) for n in (2, 3, 7, 8, 9, 31, 32, 120, 127)]" for what in ("radices", "rounds")),
+    *(f"[{what}(n) for n in (128, 255, 256, 1000, 2047, 2048, 65535)]" for what in ("radices", "rounds")),
+    *(f"[{what}(n) for n in (2**16, 2**24 + 1, 2**32 - 1, 2**32)]" for what in ("radices", "rounds")),
+    *(f"permute({n}, key(7, 4, {n}, 0, 1), range({n}))" for n in (1, 2, 3, 4, 5, 7, 8, 10, 25)),
+    *(f"sha256(permute({n}, key(7, 4, {n}, 0, 1), range({n})))" for n in (31, 32, 49, 127, 128, 255, 1000, 2048, 5041)),
+    *(f"permute({n}, key(1, 4, 0, 0, 0), [0, 1, {n} // 2, {n} - 1])" for n in ("65536", "(2**24 + 1)", "2**32")),
+    "[A(T) for T in (1, 2, 3, 4, 5, 6, 10, 30, 64, 65, 100, 210, 1000, 1009, 30030)]",
+    "[A(T) for T in (2**16, 2**24 + 1, 223092870, 2**31, 2**32 - 5, 2**32 - 1)]",
+    "draws(100, [1, 1, 2], [0, 40, 0], [None, None, 45])",
+    "draws(10, [1, 1, 1, 1], [0, 0, 0, 0], [None] * 4)",
+    "draws(7, [1000, 1, 1], [0, 0, 0], [None] * 3)",
+    "starts([1.0, 2.0, 3.0])",
+    "starts([5e-324, 1e-323])",
+    "starts([1e300, 1e-300, 1e284, 1.0])",
+    "power(0.5, [1, 2, 1000])",
+    "power(-2.5, [1, 7, 1000])",
+    "effective_number(0.999, [1, 7, 1000, 10**9])",
+]
+
+
+def _state(words):
+    return _mixing.State(*(np.array([word], np.uint32) for word in words))
+
+
+def plain(value):
+    """Value in lists, integers and strings, to compare and to write down."""
+    if hasattr(value, "tolist"):
+        value = value.tolist()
+    if isinstance(value, (list, tuple)):
+        return [plain(x) for x in value]
+    return value
+
+
+def answer(name, names=NAMES, plan=plan):
+    """Value of a vector: an expression, or "plan: view"."""
+    if ": " in name:
+        made_by, _, view = name.partition(": ")
+        return plain(VIEWS[view](plan(made_by)))
+    return plain(eval(name, dict(names)))
+
+
+def wanted():
+    """Names of all vectors."""
+    return [*EXPRESSIONS, *(f"{name}: {view}" for name in PLANS for view in VIEWS)]
+
+
+def check(vectors=None):
+    """Raise an AssertionError unless the library gives the literals below."""
+    if vectors is None:
+        vectors = VECTORS
+        if list(vectors) != wanted():
+            raise AssertionError("golden.VECTORS is out of date: python -m tests.regenerate_vectors")
+    for name, expected in vectors.items():
+        found = answer(name)
+        if found != expected:
+            raise AssertionError(f"{name} is {found}, but in stream format 1 it is {expected}")
+
+
+# ---- Written by tests/regenerate_vectors.py ------------------------------------------------------------------------
+
+# fmt: off
+VECTORS = {
+    "hash(0)": 33350994,
+    "hash(1)": 2672842292,
+    "hash(2147483648)": 2189224271,
+    "hash(4294967295)": 2767685996,
+    "key(0, 1, 0)": [2001963621, 1830490231],
+    "key(2**64 - 1, 4, 39, 1, 2**32 - 1)": [1584393009, 4128892976],
+    "key(81985529216486895, 6, 2**32 - 1, 255, 2**31, 0)": [3083191387, 2795490909],
+    "below(key(3, 2, 1), 1)": 0,
+    "below(key(3, 2, 10), 10)": 5,
+    "below(key(3, 2, 4294967295), 4294967295)": 2842930432,
+    "[radices(n) for n in (2, 3, 7, 8, 9, 31, 32, 120, 127)]": 
+        [[2, 1], [2, 2], [3, 4], [3, 4], [3, 4], [6, 6], [6, 6], [11, 12], [12, 11]],
+    "[rounds(n) for n in (2, 3, 7, 8, 9, 31, 32, 120, 127)]": [32, 32, 32, 24, 24, 24, 16, 16, 16],
+    "[radices(n) for n in (128, 255, 256, 1000, 2047, 2048, 65535)]": 
+        [[16, 8], [16, 16], [16, 16], [40, 25], [64, 32], [64, 32], [256, 256]],
+    "[rounds(n) for n in (128, 255, 256, 1000, 2047, 2048, 65535)]": [16, 16, 12, 12, 12, 10, 10],
+    "[radices(n) for n in (2**16, 2**24 + 1, 2**32 - 1, 2**32)]": 
+        [[256, 256], [4160, 4033], [65536, 65536], [65536, 65536]],
+    "[rounds(n) for n in (2**16, 2**24 + 1, 2**32 - 1, 2**32)]": [8, 8, 8, 8],
+    "permute(1, key(7, 4, 1, 0, 1), range(1))": [0],
+    "permute(2, key(7, 4, 2, 0, 1), range(2))": [1, 0],
+    "permute(3, key(7, 4, 3, 0, 1), range(3))": [0, 2, 1],
+    "permute(4, key(7, 4, 4, 0, 1), range(4))": [1, 0, 3, 2],
+    "permute(5, key(7, 4, 5, 0, 1), range(5))": [1, 3, 4, 0, 2],
+    "permute(7, key(7, 4, 7, 0, 1), range(7))": [4, 3, 6, 2, 1, 5, 0],
+    "permute(8, key(7, 4, 8, 0, 1), range(8))": [4, 5, 2, 0, 1, 7, 6, 3],
+    "permute(10, key(7, 4, 10, 0, 1), range(10))": [4, 5, 9, 6, 3, 8, 7, 2, 1, 0],
+    "permute(25, key(7, 4, 25, 0, 1), range(25))": 
+        [24, 15, 6, 19, 7, 12, 1, 14, 20, 5, 13, 4, 3, 17, 11, 21, 23, 0, 2, 18, 16, 8, 22, 9, 10],
+    "sha256(permute(31, key(7, 4, 31, 0, 1), range(31)))": 
+        '2c22310b3704ca851f26cb0481284ceff8805f951dcb9682380f3fda92e208ca',
+    "sha256(permute(32, key(7, 4, 32, 0, 1), range(32)))": 
+        'fa30b2ece3f3b254e21548b2a65025a8f4f194922cdf6a2fbc15daa9b4642f46',
+    "sha256(permute(49, key(7, 4, 49, 0, 1), range(49)))": 
+        '6b51e9742248db27005dee4348f466597d6faa6193562172c74070aa15acb2c8',
+    "sha256(permute(127, key(7, 4, 127, 0, 1), range(127)))": 
+        '0e2a8dfc9a9b28cd95c1f5a037616d2bce142b5b50a5995db5e8a3feadbda837',
+    "sha256(permute(128, key(7, 4, 128, 0, 1), range(128)))": 
+        '3143b2a60e37c1405c867d28de46a43f0ba6e049f19ef8f4edba7acc9b2d12a9',
+    "sha256(permute(255, key(7, 4, 255, 0, 1), range(255)))": 
+        'b959ae45b3d993e439da1b523a66483bd67f11540904258dcee2df2ee6ae449c',
+    "sha256(permute(1000, key(7, 4, 1000, 0, 1), range(1000)))": 
+        '7eb612f2b872e0a21e51df3ed3cac49bfbae4dd131ad1cf156e4ce91afa1b2bc',
+    "sha256(permute(2048, key(7, 4, 2048, 0, 1), range(2048)))": 
+        'a930c5a4764d250a988df86e06e401b1f7dfdce844164e68b3f50f7b70237ce2',
+    "sha256(permute(5041, key(7, 4, 5041, 0, 1), range(5041)))": 
+        '4edd4d91d44fcce404123218c7a75bf2b5af23bba980e8231a103cd973018675',
+    "permute(65536, key(1, 4, 0, 0, 0), [0, 1, 65536 // 2, 65536 - 1])": [53301, 62149, 28012, 44682],
+    "permute((2**24 + 1), key(1, 4, 0, 0, 0), [0, 1, (2**24 + 1) // 2, (2**24 + 1) - 1])": 
+        [12670874, 13297140, 8769094, 8511824],
+    "permute(2**32, key(1, 4, 0, 0, 0), [0, 1, 2**32 // 2, 2**32 - 1])": 
+        [1215548615, 4164615413, 935479142, 1304807651],
+    "[A(T) for T in (1, 2, 3, 4, 5, 6, 10, 30, 64, 65, 100, 210, 1000, 1009, 30030)]": 
+        [1, 1, 1, 1, 2, 1, 3, 11, 19, 18, 37, 121, 633, 592, 18559],
+    "[A(T) for T in (2**16, 2**24 + 1, 223092870, 2**31, 2**32 - 5, 2**32 - 1)]": 
+        [40521, 10368915, 137878981, 1327217861, 2654435779, 2654435759],
+    "draws(100, [1, 1, 2], [0, 40, 0], [None, None, 45])": [20, 40, 40],
+    "draws(10, [1, 1, 1, 1], [0, 0, 0, 0], [None] * 4)": [3, 3, 2, 2],
+    "draws(7, [1000, 1, 1], [0, 0, 0], [None] * 3)": [5, 1, 1],
+    "starts([1.0, 2.0, 3.0])": [0, 3074457345618258602, 9223372036854775807],
+    "starts([5e-324, 1e-323])": [0, 6148914691236517205],
+    "starts([1e300, 1e-300, 1e284, 1.0])": [0, 18446744073709549761, 18446744073709549767, 18446744073709551610],
+    "power(0.5, [1, 2, 1000])": [583337266871351588, 824963474247118971, 18446744073709551616],
+    "power(-2.5, [1, 7, 1000])": [18446744073709551616, 142290079643994206, 583337266871],
+    "effective_number(0.999, [1, 7, 1000, 10**9])": 
+        [18446744073709, 18502158129763, 29173826659450, 18446744073709551616],
+    "natural: draws_per_epoch": [52, 46, 56, 32, 54],
+    "natural: steps_per_epoch": 20,
+    "natural: fingerprint": '9d0cb3329343b9389533',
+    "natural: first batch": [188, 130, 203, 92, 53, 227, 85, 7, 100, 221, 195, 132],
+    "natural: part of the last batch": [180, 35, 153, 154],
+    "natural: epoch": 'b73f84d1cc7f67b0e07d6030850ac2781598ed4d7295a58ebb37ddf7515d0751',
+    "natural: part of an epoch": '11343b90036d0439707febedb3676ac24899a75ff0d58b6f8f6bc459c3324e84',
+    "balanced: draws_per_epoch": 
+        [7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6,
+         6, 6],
+    "balanced: steps_per_epoch": 20,
+    "balanced: fingerprint": 'f1e5839507598ae52a3d',
+    "balanced: first batch": [27, 92, 110, 159, 170, 99, 129, 23, 158, 85, 198, 38],
+    "balanced: part of the last batch": [174, 169, 9, 148],
+    "balanced: epoch": '605a6031febe37bcb19745793932d7f2d947c479798ce6488e92b778e5200ef8',
+    "balanced: part of an epoch": 'd427136c169914ce75a230c896f3a4f8d0098307fd578bc6311e7fd8bb58f18b',
+    "square root: draws_per_epoch": [60, 57, 63, 47, 61],
+    "square root: steps_per_epoch": 8,
+    "square root: fingerprint": '489d756ee9ce5f15ed2c',
+    "square root: first batch": 
+        [53, 13, 188, 119, 238, 28, 186, 15, 204, 227, 218, 156, 157, 179, 182, 99, 212, 215, 127, 63, 22, 193, 205,
+         32],
+    "square root: part of the last batch": [181, 125, 160, 105, 39, 75, 63, 60, 174, 168, 94, 175],
+    "square root: epoch": '22e46a533c939ddfab5bca9dcd95f0026afe7cb1c18e3c6b443151e390374b09',
+    "square root: part of an epoch": '0e4d4d38a2e1f5b0a783c517192561a4a513372bc31e7b71125313a57457f0b5',
+    "power: draws_per_epoch": [37, 36, 38, 32, 37],
+    "power: steps_per_epoch": 30,
+    "power: fingerprint": '93bd4f61a13f52a59b13',
+    "power: first batch": [170, 206, 81, 49, 200, 90],
+    "power: part of the last batch": [225, 109],
+    "power: epoch": '6de65fba1f71217b4a128b8710bd83448689f67a387d1d21948d28998444869f',
+    "power: part of an epoch": '7b50ffa67e8817099f68029f308f8fd0fc3ab57fd025424b46910bad0d348bf3',
+    "negative power: draws_per_epoch": [157, 194, 139, 359, 147],
+    "negative power: steps_per_epoch": 83,
+    "negative power: fingerprint": '957a6edb8bcc017fd61c',
+    "negative power: first batch": [26, 215, 10, 57, 130, 220, 75, 131, 98, 206, 108, 185],
+    "negative power: part of the last batch": [41, 230, 157, 136],
+    "negative power: epoch": '1efa20033f9c96c95f9a93cd3206bac15f2e73ca5a5b6f3ee9514436d83256e6',
+    "negative power: part of an epoch": '45434295dc2d8f95b95f013ad4c4a7beee460eee75a0f9c7af46c3e0ec648f0a',
+    "effective number: draws_per_epoch": 
+        [13, 13, 12, 13, 13, 13, 13, 12, 12, 13, 12, 13, 12, 13, 13, 12, 13, 12, 12, 13, 13, 12, 13, 13, 13, 13, 12,
+         12, 12, 13, 13, 13, 13, 13, 13, 12, 12, 13],
+    "effective number: steps_per_epoch": 8,
+    "effective number: fingerprint": '08a921f0400e2a562026',
+    "effective number: first batch": 
+        [53, 187, 176, 128, 211, 59, 149, 126, 76, 30, 130, 119, 104, 227, 194, 150, 145, 182, 239, 44, 48, 190, 56,
+         54],
+    "effective number: part of the last batch": 
+        [19, 82, 66, 216, 38, 188, 42, 44, 48, 128, 91, 77, 130, 222, 191, 219, 79, 183, 125, 53],
+    "effective number: epoch": '437b83d15f1f7d330f0134bdb04148e4dfb0180364f8d02183b35b63832d632b',
+    "effective number: part of an epoch": 'b3045573ce8af8445eb2e2d8d7a1b5ceb3e50d17a2d5c4f89f33552b9e62b370',
+    "strings: draws_per_epoch": [0, 91, 5, 144],
+    "strings: steps_per_epoch": 10,
+    "strings: fingerprint": '0f1b358aa66d57404440',
+    "strings: first batch": 
+        [169, 67, 184, 238, 60, 212, 88, 92, 152, 136, 210, 160, 1, 27, 4, 80, 191, 6, 164, 149, 53, 99, 128, 123],
+    "strings: part of the last batch": [151, 93, 152, 84, 149, 30, 60, 1],
+    "strings: epoch": '33eb78c51c27efb390a679e16a444b985a3e02107f7f4c825fb89b853aa19d62',
+    "strings: part of an epoch": '7c8b98a15bd0d6e2ea7ecf17f37fd80d6680015b2769780c1660d1c90ac43349',
+    "shares: draws_per_epoch": [0, 1, 6, 163, 70],
+    "shares: steps_per_epoch": 40,
+    "shares: fingerprint": '0dbf9268abab569d49c3',
+    "shares: first batch": [149, 162, 20, 27, 93, 169],
+    "shares: part of the last batch": [102, 136],
+    "shares: epoch": '3db9e46f37dc44d10de6dda3df5cca443482bcc67d1c60c0f9c374c6b378f497',
+    "shares: part of an epoch": '7d4190045dc3d0d35b591f735759348419465349918bc6532012cbe9bbc27712',
+    "min per batch: draws_per_epoch": [51, 45, 60, 31, 53],
+    "min per batch: steps_per_epoch": 20,
+    "min per batch: fingerprint": '283681a8086e46ca55d4',
+    "min per batch: first batch": [219, 197, 132, 184, 130, 72, 33, 82, 205, 92, 22, 7],
+    "min per batch: part of the last batch": [224, 159, 221, 53],
+    "min per batch: epoch": '5382a61aa48bff442d8193b3f86c680ac2302871ae58c7e24a0b06ac9008a716',
+    "min per batch: part of an epoch": '934dfa14ac012ea7595b2d9f5958eddf8e3c62b422194b09f76a91cc88505d89',
+    "max repeats: draws_per_epoch": 
+        [7, 9, 5, 9, 9, 8, 7, 5, 2, 8, 2, 7, 5, 8, 8, 5, 8, 2, 5, 8, 8, 5, 6, 7, 8, 8, 2, 3, 5, 8, 8, 6, 8, 8, 8, 5,
+         3, 7],
+    "max repeats: steps_per_epoch": 10,
+    "max repeats: fingerprint": '2adce43d6ad908534db1',
+    "max repeats: first batch": 
+        [138, 139, 2, 198, 76, 143, 169, 202, 156, 171, 80, 223, 4, 64, 194, 81, 235, 115, 65, 84, 52, 22, 206, 180],
+    "max repeats: part of the last batch": [52, 226, 135, 0, 97, 168, 194, 143],
+    "max repeats: epoch": '7cefe3810cf2fc49e77357368c491203c03aa0fb1abd231e4b7ac2cb2528b01b',
+    "max repeats: part of an epoch": '4d7e226d2d180269e505f3f56a5a2c97c2555bc852dd8ff7e3dd78de90b4c1bd',
+    "item weights: draws_per_epoch": 
+        [15, 33, 10, 30, 23, 18, 15, 10, 5, 28, 5, 15, 10, 20, 18, 10, 30, 5, 10, 28, 18, 10, 13, 15, 25, 22, 5, 7,
+         10, 17, 17, 12, 17, 22, 20, 10, 7, 15],
+    "item weights: steps_per_epoch": 50,
+    "item weights: fingerprint": '2d3b6778adaa2a2a3823',
+    "item weights: first batch": [238, 223, 80, 159, 172, 104, 5, 146, 53, 95, 179, 226],
+    "item weights: part of the last batch": [170, 199, 103, 33],
+    "item weights: epoch": '705fdffa1749ba9f7effbae15236fd6b1cf90f3d59ffc8a5267d62afc65fddae',
+    "item weights: part of an epoch": 'b5071504b16ae4e18afdbdbcd55af74be498ffd7e0d049518ddd567eb033eabf',
+    "item weights, some zero: draws_per_epoch": [3, 3, 2, 2, 2],
+    "item weights, some zero: steps_per_epoch": 1,
+    "item weights, some zero: fingerprint": '470cc511b99927851dcb',
+    "item weights, some zero: first batch": [194, 69, 179, 19, 29, 139, 89, 54, 239, 214, 228, 104],
+    "item weights, some zero: part of the last batch": [234, 148, 103, 34],
+    "item weights, some zero: epoch": '51b8eec5df8bc6f22b068087cc837bafeb64603ba6311ed8a19a34c84c95f48d',
+    "item weights, some zero: part of an epoch": 'ba95da443d7bd11059335945afdea0f553712da4f572f3caab2d27f02e1bfadc',
+    "weighted, dealt as classes: draws_per_epoch": [43, 37, 160],
+    "weighted, dealt as classes: steps_per_epoch": 10,
+    "weighted, dealt as classes: fingerprint": '5d426f1e3b6530f9fadf',
+    "weighted, dealt as classes: first batch": 
+        [159, 48, 31, 220, 153, 228, 76, 150, 46, 180, 168, 91, 85, 239, 62, 98, 185, 167, 12, 146, 143, 100, 155,
+         74],
+    "weighted, dealt as classes: part of the last batch": [50, 145, 85, 73, 189, 195, 83, 150],
+    "weighted, dealt as classes: epoch": '6bec1174c8da590b77c5ecdd8e5a146f94e1d979c644ff50c345c296bd66bbb9',
+    "weighted, dealt as classes: part of an epoch": 
+        'f52160ae979ee38a1e048d3c0432cad52c20cb320c11e04aa2cc17498e7489be',
+    "weighted, lined: draws_per_epoch": [1500],
+    "weighted, lined: steps_per_epoch": 25,
+    "weighted, lined: fingerprint": 'e946326dc7001ade7add',
+    "weighted, lined: first batch": 
+        [315, 523, 1181, 1433, 560, 895, 52, 759, 451, 1190, 1239, 613, 1283, 1305, 80, 895, 953, 362, 1091, 538,
+         992, 829, 1396, 1050],
+    "weighted, lined: part of the last batch": 
+        [433, 1380, 1045, 1336, 114, 1431, 917, 1020, 1239, 842, 635, 1186, 821, 1235, 1043, 919, 454, 1014, 371,
+         798],
+    "weighted, lined: epoch": '6e33f1b81910419b6c4ffff74de529914a1482c4ebd7afb8fdd1e89b6feb8b56',
+    "weighted, lined: part of an epoch": '349c3ee31e5d751a9ddf07f95182ad2e90987563b355775f49c9fb85d87c272f',
+    "weighted, huge range: draws_per_epoch": [3000],
+    "weighted, huge range: steps_per_epoch": 100,
+    "weighted, huge range: fingerprint": 'aa2af177c48f21b75326',
+    "weighted, huge range: first batch": 
+        [54, 54, 54, 54, 108, 108, 270, 54, 54, 54, 54, 54, 108, 216, 54, 108, 54, 108, 54, 54, 54, 54, 54, 54],
+    "weighted, huge range: part of the last batch": [54, 108, 54, 108, 54, 54, 54, 108, 54, 54],
+    "weighted, huge range: epoch": 'ae0451ae5ad0d59c466fa33b74fbe0348d6e9630d03eeebe312a21a0ea59ff37',
+    "weighted, huge range: part of an epoch": '6bc7f2b86a995e90cd7fbf0cdf253e912ea6bf6194a6772fe1aef054e007c2d2',
+    "weighted, even: draws_per_epoch": [96],
+    "weighted, even: steps_per_epoch": 8,
+    "weighted, even: fingerprint": '02c9dc9226b9216d06e5',
+    "weighted, even: first batch": [48, 8, 16, 29, 43, 10, 87, 96, 77, 83, 76, 12],
+    "weighted, even: part of the last batch": [43, 33, 90, 58],
+    "weighted, even: epoch": '15bd2207aadf9b87c2635dc523ec57323516cbf41ba8b6a4232d0eaa4567820a',
+    "weighted, even: part of an epoch": 'e8a33ee806bf6154b0293a539ce95260a3ec622dade34ee9d0e303e7424bdf7b',
+    "independent: draws_per_epoch": [240],
+    "independent: steps_per_epoch": 20,
+    "independent: fingerprint": '5240845f287ff75c55b8',
+    "independent: first batch": [37, 197, 89, 221, 193, 205, 126, 152, 116, 122, 183, 81],
+    "independent: part of the last batch": [83, 164, 127, 113],
+    "independent: epoch": '47771aeba9935cabcb59dee33517e2d9f59ab945131493de747e72c41f5ecd3b',
+    "independent: part of an epoch": 'ca56ae0b495b3a33cb8e8a7f6b4c683bb20ddb0abd748f4f67a3e5ed31308fa7',
+    "large, undersampled: draws_per_epoch": [167424, 167424],
+    "large, undersampled: steps_per_epoch": 218,
+    "large, undersampled: fingerprint": 'bec3ab4d8e3e8a047514',
+    "large, undersampled: first batch": 
+        [580300, 15162400, 13024200, 13737100, 6051000, 2728800, 14845260, 10245000, 1254000, 3224500, 3867467,
+         2356579, 6549403, 9211100, 11355400, 6105900, 6030600, 16760573, 12274500, 14976800, 15763000, 12670100,
+         10957900, 6825482],
+    "large, undersampled: part of the last batch": 
+        [6298000, 12865500, 10455200, 11641000, 12889700, 14548000, 10352600, 13190500, 10386100, 2386700, 5802600,
+         13520700, 9380300, 5189700, 450000, 10126900, 5121400, 15380700, 3221000, 7274700, 4041500, 8318700,
+         5603100, 12192900],
+    "large, undersampled: epoch": '1d266127894e2a2db1e2fa93f9538a9cafcd88202ab499d949a0c34cddd913a3',
+    "large, undersampled: part of an epoch": 'd32744d3fc64347dee20c2e152763492249c1da20e7e8a3ee27f8ccc8b9fb212',
+    "large, with a minimum: draws_per_epoch": [11308, 1028],
+    "large, with a minimum: steps_per_epoch": 1028,
+    "large, with a minimum: fingerprint": '9595c836dba7f5925080',
+    "large, with a minimum: first batch": 
+        [832696, 1156592, 3237676, 6518471, 2521764, 11601796, 11642605, 2175004, 4516455, 4612684, 2654444, 715019],
+    "large, with a minimum: part of the last batch": [8212132, 5952310, 8578261, 12883684],
+    "large, with a minimum: epoch": '4860eb3190d534f62efa167857d05c1400dc089a25dbfd9337a671b99c5f3854',
+    "large, with a minimum: part of an epoch": '3af8d4cec7cc32f4df75823a855b578ff0defd1e05f22877f580c1abb1022fca',
+}
+# fmt: on

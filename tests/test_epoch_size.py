@@ -1,0 +1,189 @@
+"""How long an epoch is: integers, the dataset, and under- and oversampling against a search over every length."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import balanceidx as bx
+from strategies import cases, targets
+
+
+def draws(steps: int, **arguments) -> list[int] | None:
+    """Draws of every class in an epoch of that many steps, or None if it cannot be."""
+    try:
+        plan = bx.ratio(**arguments | {"epoch_size": steps * arguments["batch_size"]})
+    except ValueError:
+        return None
+    return plan.draws_per_epoch.tolist()
+
+
+@st.composite
+def small_problems(draw):
+    """Arguments of `ratio` but for the epoch size, and the limits of each class: no item twice, every item once."""
+    sizes = draw(st.lists(st.integers(1, 25), min_size=1, max_size=5))
+    group = np.repeat(np.arange(len(sizes)), sizes)
+    arguments = {
+        "labels": group,
+        "target": draw(targets(list(range(len(sizes))), shares=st.integers(0, 9))),
+        "batch_size": draw(st.sampled_from([1, 2, 3, 5, 8])),
+    }
+    most, fewest = sizes, sizes
+    extra = draw(st.sampled_from(["none", "minimum", "cap", "weights"]))
+    if extra == "minimum":
+        arguments["min_per_batch"] = {draw(st.integers(0, len(sizes) - 1)): 1}
+    if extra == "cap":
+        arguments["max_repeats"] = draw(st.sampled_from([1, 1.5, 4]))
+    if extra == "weights":
+        # Small integers, so that these sums and quotients are exact.
+        weights = np.random.default_rng(draw(st.integers(0, 99))).integers(1, 4, len(group))
+        arguments["item_weights"] = weights.astype(float)
+        by_class = [weights[group == c] for c in range(len(sizes))]
+        most = [int(w.sum() // w.max()) for w in by_class]
+        fewest = [int(-(-w.sum() // w.min())) for w in by_class]
+    return arguments, most, fewest
+
+
+@settings(max_examples=120)
+@given(small_problems())
+def test_undersample_is_the_longest_epoch_in_which_no_item_repeats(problem):
+    arguments, most, _ = problem
+    fits = [
+        steps
+        for steps in range(1, sum(most) // arguments["batch_size"] + 2)
+        if (counts := draws(steps, **arguments)) and all(n <= limit for n, limit in zip(counts, most, strict=True))
+    ]
+    if fits:
+        plan = bx.ratio(**arguments, epoch_size="undersample")
+        assert plan.steps_per_epoch == max(fits)
+        assert plan.draws_per_epoch.tolist() == draws(max(fits), **arguments)
+        assert np.bincount(plan.epoch_indices(0)).max() == 1
+    else:
+        with pytest.raises(ValueError):
+            bx.ratio(**arguments, epoch_size="undersample")
+
+
+@settings(max_examples=120)
+@given(small_problems())
+def test_oversample_is_the_shortest_epoch_in_which_every_item_appears(problem):
+    arguments, _, fewest = problem
+    try:
+        plan = bx.ratio(**arguments, epoch_size="oversample")
+    except ValueError as error:
+        assert {"min_per_batch", "max_repeats"} & set(arguments), f"nothing binds, but: {error}"
+        assert all(not fits(draws(steps, **arguments), fewest) for steps in range(1, 200))
+        return
+    assert fits(plan.draws_per_epoch.tolist(), fewest)
+    assert not any(fits(draws(steps, **arguments), fewest) for steps in range(1, min(plan.steps_per_epoch, 200)))
+    wanted = plan.draws_per_epoch[arguments["labels"]] > 0
+    if plan.steps_per_epoch < 10**5:
+        used = np.bincount(plan.epoch_indices(0), minlength=plan.num_items)
+        assert (used[wanted] >= 1).all() and not used[~wanted].any()
+
+
+def fits(counts: list[int] | None, fewest: list[int]) -> bool:
+    return counts is not None and all(n >= need for n, need in zip(counts, fewest, strict=True) if n)
+
+
+def test_names_on_a_plain_example():
+    labels = [0] * 900 + [1] * 100
+    assert bx.ratio(labels, batch_size=30).steps_per_epoch == 33
+    assert bx.ratio(labels, batch_size=30, epoch_size="dataset").steps_per_epoch == 33
+    assert bx.ratio(labels, batch_size=30, epoch_size=65).steps_per_epoch == 2
+    assert bx.ratio(labels, batch_size=30, epoch_size="undersample").steps_per_epoch == 200 // 30
+    assert bx.ratio(labels, batch_size=30, epoch_size="oversample").steps_per_epoch == 1800 // 30
+
+
+def test_undersample_repeats_no_item_in_later_epochs_either():
+    # The majority's passes do not end with the epoch: the end of one pass and the start of the next share an epoch.
+    plan = bx.ratio([0] * 200 + [1] * 150, batch_size=10, epoch_size="undersample")
+    for epoch in range(5):
+        assert np.bincount(plan.epoch_indices(0, epoch=epoch)).max() == 1
+
+
+def test_oversample_misses_no_item_in_later_epochs_either():
+    plan = bx.ratio([0] * 120 + [1] * 100, batch_size=10, epoch_size="oversample")
+    for epoch in range(5):
+        assert np.bincount(plan.epoch_indices(0, epoch=epoch), minlength=220).min() >= 1
+
+
+@settings(max_examples=30)
+@given(cases("ratio", "bounded", "item_weights", "weighted"))
+def test_batches_are_always_full_and_as_many_as_fit(case):
+    plan, size = case.plan, case.arguments.get("epoch_size", len(case.group))
+    assert plan.steps_per_epoch == size // plan.batch_size
+    assert plan.draws_per_epoch.sum() == plan.steps_per_epoch * plan.batch_size
+
+
+def test_item_weights_decide_what_repeats_and_what_appears():
+    labels, weights = [0] * 4, [1.0, 1.0, 2.0, 4.0]
+    under = bx.ratio(labels, batch_size=1, epoch_size="undersample", item_weights=weights)
+    over = bx.ratio(labels, batch_size=1, epoch_size="oversample", item_weights=weights)
+    assert (under.steps_per_epoch, over.steps_per_epoch) == (2, 8)
+    for epoch in range(20):
+        assert np.bincount(under.epoch_indices(0, epoch=epoch)).max() == 1
+        assert np.bincount(over.epoch_indices(0, epoch=epoch)).tolist() == [1, 1, 2, 4]
+
+
+def test_undersampling_a_tiny_share_is_found_quickly():
+    # Between 1.5e6 and 2.5e6 steps the small class is over by a single draw: too many lengths to walk one by one.
+    labels = np.zeros(4_000_000, np.int8)
+    labels[:2] = 1
+    plan = bx.ratio(labels, {0: 1, 1: 1e-6}, batch_size=1, epoch_size="undersample")
+    assert plan.steps_per_epoch == 2_500_002
+
+
+# ---- the door ------------------------------------------------------------------------------------------------------
+
+LABELS = [0] * 10 + [1] * 10
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "text"),
+    [
+        ({"batch_size": 4, "epoch_size": 3}, ValueError, "`epoch_size` (=3) is smaller than one batch of `batch_size` (=4)"),
+        ({"batch_size": 21}, ValueError, "`epoch_size` 'dataset' (=20 items) is smaller than one batch of `batch_size` "
+         "(=21); lower `batch_size`."),
+        ({"batch_size": 4, "epoch_size": 0}, ValueError, "`epoch_size` must be at least 1, not 0."),
+        ({"batch_size": 4, "epoch_size": -8}, ValueError, "`epoch_size` must be at least 1, not -8."),
+        ({"batch_size": 4, "epoch_size": 8.0}, TypeError, "`epoch_size` must be an integer, not float 8.0."),
+        ({"batch_size": 4, "epoch_size": None}, TypeError, "`epoch_size` must be an integer, not NoneType None."),
+        ({"batch_size": 4, "epoch_size": True}, TypeError, "`epoch_size` must be an integer, not bool True."),
+        ({"batch_size": 4, "epoch_size": "all"}, ValueError, "`epoch_size` must be an integer or one of 'dataset', "
+         "'undersample', 'oversample', not 'all'."),
+        ({"batch_size": 4, "epoch_size": 2**41}, ValueError, "`epoch_size` must be below"),
+        ({"batch_size": 4, "epoch_size": 2**40}, ValueError, "`epoch_size` (=1099511627776) makes 274877906944 steps an "
+         "epoch; the stream format allows fewer than 2**32."),
+        ({"batch_size": 21, "epoch_size": "undersample"}, ValueError, "`epoch_size` 'undersample' leaves less than one "
+         "batch: no epoch of full batches of 21 is free of repeated items"),
+        ({"batch_size": 4, "epoch_size": "oversample", "max_repeats": 0.5}, ValueError, "`epoch_size` 'oversample' cannot "
+         "be met: no epoch in which every item appears fits the caps"),
+    ],
+)  # fmt: skip
+def test_bad_epoch_sizes(options, error, text):
+    for make in (bx.ratio, bx.stratified):
+        with pytest.raises(error) as caught:
+            make(LABELS, **options)
+        assert text in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["undersample", "oversample"])
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ({"min_per_batch": {0: 4}}, "`min_per_batch`"),  # leaves no seat for the other class
+        ({"target": {0: 1, 1: 0}, "min_per_batch": {1: 1}}, "`min_per_batch` asks for label 1"),
+        ({"max_repeats": 0.01}, "`max_repeats`"),
+    ],
+)
+def test_what_no_epoch_can_meet_is_named_as_it_is_for_an_integer(name, options, text):
+    with pytest.raises(ValueError) as with_integer:
+        bx.ratio(LABELS, batch_size=4, epoch_size=20, **options)
+    with pytest.raises(ValueError) as with_name:
+        bx.ratio(LABELS, batch_size=4, epoch_size=name, **options)
+    assert text in str(with_integer.value)
+    assert text in str(with_name.value)
+
+
+def test_numpy_integers_are_epoch_sizes():
+    assert bx.ratio(LABELS, batch_size=np.int32(4), epoch_size=np.uint8(9)).steps_per_epoch == 2

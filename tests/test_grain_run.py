@@ -1,0 +1,138 @@
+"""Our own position: saved by one layout, continued by any other, refused when it is another run's."""
+
+import json
+
+import grain
+import numpy as np
+import pytest
+
+import balanceidx as bx
+from balanceidx_grain import PlanSampler, SelectionMap, batches, state_dict
+from grain_checks import LABELS, items, loader, with_workers
+
+PLAN = bx.ratio(LABELS, batch_size=12, epoch_size=72)  # six steps an epoch
+
+
+def test_state_is_the_streams():
+    stream = PLAN.stream(3)
+    for done in range(15):
+        assert state_dict(PLAN, 3, done) == stream.state_dict()
+        next(stream)
+    assert len(json.dumps(state_dict(PLAN, 2**64 - 1, 2**32))) < 200
+
+
+def global_step(number):
+    epoch, step = divmod(number, PLAN.steps_per_epoch)
+    return {"step": step, "epoch": epoch}
+
+
+def with_batches(start, rank, hosts, steps):
+    dataset = batches(PLAN, 3, rank=rank, world_size=hosts, start=start)
+    return [dataset[t] for t in range(steps)]
+
+
+def with_a_loader(start, rank, hosts, steps):
+    iterator = iter(loader(PLAN, rank, hosts, 0, num_epochs=None, start=start))
+    return [next(iterator)["item"] for _ in range(steps)]
+
+
+def with_a_selection(start, rank, hosts, steps):
+    selection = SelectionMap(PLAN, 3, shard_count=hosts, start=start)
+    drawn = grain.MapDataset.select_from_datasets([grain.MapDataset.range(100)], selection)
+    iterator = iter(drawn[rank::hosts].batch(12 // hosts).repeat().to_iter_dataset())
+    return [next(iterator) for _ in range(steps)]
+
+
+@pytest.mark.parametrize("hook", [with_batches, with_a_loader, with_a_selection])
+def test_elastic(hook):
+    """Two hosts, then four, then one, each time in mid-epoch."""
+    done = 0
+    for hosts, steps in ((2, 4), (4, 5), (1, 8)):
+        start = json.loads(json.dumps(state_dict(PLAN, 3, done)))
+        found = [hook(start, rank, hosts, steps) for rank in range(hosts)]
+        for t in range(steps):
+            at = global_step(done + t)
+            for rank in range(hosts):
+                np.testing.assert_array_equal(found[rank][t], PLAN.batch_indices(3, rank=rank, world_size=hosts, **at))
+                if hosts != 4:  # six positives among twelve: three for each of two hosts, one or two for each of four
+                    assert (found[rank][t] >= 93).sum() == 6 // hosts
+            together = np.concatenate([found[rank][t] for rank in range(hosts)])
+            np.testing.assert_array_equal(np.sort(together), np.sort(PLAN.batch_indices(3, **at)))
+        done += steps
+
+
+def test_grains_elastic_iterator_keeps_the_global_batches():
+    def host(rank, hosts):
+        selection = SelectionMap(PLAN, 3, shard_count=hosts)
+        drawn = grain.MapDataset.select_from_datasets([grain.MapDataset.range(100)], selection).repeat()
+        return iter(grain.experimental.ElasticIterator(drawn, 12, grain.sharding.ShardOptions(rank, hosts)))
+
+    state, done = None, 0
+    for hosts, steps in ((2, 4), (4, 5), (1, 8)):
+        iterators = [host(rank, hosts) for rank in range(hosts)]
+        for iterator in iterators:
+            if state is not None:
+                iterator.set_state(state)
+        for t in range(steps):
+            for rank, iterator in enumerate(iterators):
+                wanted = PLAN.batch_indices(3, rank=rank, world_size=hosts, **global_step(done + t))
+                np.testing.assert_array_equal(next(iterator), wanted)
+        done += steps
+        (state,) = {json.dumps(iterator.get_state()) for iterator in iterators}
+        state = json.loads(state)
+
+
+@pytest.mark.slow
+def test_a_state_continues_with_other_workers():
+    from balanceidx_grain import enable_workers
+
+    enable_workers()
+    wanted = [PLAN.batch_indices(3, rank=1, world_size=2, **global_step(n)) for n in range(7, 12)]
+    start = state_dict(PLAN, 3, 7)
+    rest = batches(PLAN, 3, rank=1, world_size=2, num_epochs=2, start=start)
+    np.testing.assert_array_equal(list(with_workers(rest, 2)), wanted)
+    iterator = iter(loader(PLAN, 1, 2, 2, num_epochs=None, start=start))
+    np.testing.assert_array_equal(items([next(iterator) for _ in range(5)]), wanted)
+
+
+@pytest.mark.parametrize("source", [None, list(range(100))])
+def test_a_finished_run_has_nothing_left(source):
+    rest = batches(PLAN, 3, num_epochs=2, start=state_dict(PLAN, 3, 12), source=source)
+    assert len(rest) == 0
+    assert list(rest.to_iter_dataset()) == []
+
+
+def make_batches(plan, seed, **options):
+    return batches(plan, seed, **options)
+
+
+def make_sampler(plan, seed, **options):
+    return PlanSampler(plan, seed, shard_count=1, worker_count=0, **options)
+
+
+@pytest.mark.parametrize("make", [make_batches, make_sampler, SelectionMap])
+def test_states_of_other_runs_are_refused(make):
+    state = state_dict(PLAN, 3, 8)
+    with pytest.raises(ValueError, match="`state` belongs to another plan: its fingerprint is"):
+        make(bx.ratio(LABELS, batch_size=24), 3, start=state)
+    with pytest.raises(ValueError, match="`start` was saved with seed 3, but `seed` is 4; pass seed=3 to continue"):
+        make(PLAN, 4, start=state)
+    with pytest.raises(ValueError, match="was saved with stream format 0"):
+        make(PLAN, 3, start={**state, "format": 0})
+    with pytest.raises(ValueError, match="it lacks format, fingerprint, seed, epoch, step"):
+        make(PLAN, 3, start={"next_index": 8})
+
+
+@pytest.mark.parametrize("make", [make_batches, make_sampler])
+def test_a_start_after_the_end_is_refused(make):
+    with pytest.raises(
+        ValueError, match=r"`start` is at step number 8, after the end of `num_epochs` \(=1\) epochs of 6"
+    ):
+        make(PLAN, 3, start=state_dict(PLAN, 3, 8), num_epochs=1)
+
+
+def test_bad_arguments_of_state_dict_are_named():
+    with pytest.raises(ValueError, match="`steps` must be at least 0, not -1"):
+        state_dict(PLAN, 3, -1)
+    with pytest.raises(ValueError, match="`seed` must be at least 0, not -1"):
+        state_dict(PLAN, -1, 0)

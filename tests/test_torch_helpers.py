@@ -1,0 +1,317 @@
+"""What helps to drop the samplers in: the wrapper for any sampler, weights, and labels of common datasets."""
+
+import collections
+import random
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch.utils.data import (
+    BatchSampler,
+    ConcatDataset,
+    DataLoader,
+    RandomSampler,
+    SequentialSampler,
+    Subset,
+    SubsetRandomSampler,
+    TensorDataset,
+    WeightedRandomSampler,
+)
+from torch.utils.data.distributed import DistributedSampler
+
+import balanceidx as bx
+from balanceidx_torch import DistributedSamplerWrapper, PlanSampler, labels_of, weighted_sampler
+
+
+def shares(make_sampler, world_size, epoch=0, **options):
+    """What each rank gets; every rank has its own sampler and its own random state, as in processes of their own."""
+    got = []
+    for rank in range(world_size):
+        torch.manual_seed(rank)
+        np.random.seed(rank)
+        random.seed(rank)
+        sampler = DistributedSamplerWrapper(make_sampler(), 0, rank=rank, world_size=world_size, **options)
+        sampler.set_epoch(epoch)
+        got.append(list(sampler))
+        assert len(sampler) == len(got[-1])
+    return got
+
+
+def woven(parts):
+    """The parts of the ranks in the order in which they were dealt."""
+    return [element for round_ in zip(*parts, strict=True) for element in round_]
+
+
+@given(total=st.integers(0, 40), world_size=st.integers(1, 8))
+def test_padding_and_dropping(total, world_size):
+    padded = woven(shares(lambda: SequentialSampler(range(total)), world_size))
+    assert padded[:total] == list(range(total)) and len(padded) == -(-total // world_size) * world_size
+    assert padded[total:] == [i % total for i in range(total, len(padded))]
+    dropped = woven(shares(lambda: SequentialSampler(range(total)), world_size, drop_last=True))
+    assert dropped == list(range(total // world_size * world_size))
+
+
+def test_one_index_per_rank():
+    assert shares(lambda: SequentialSampler(range(4)), 4) == [[0], [1], [2], [3]]
+
+
+class FromNumpy:
+    """A sampler that draws from numpy's global state."""
+
+    def __iter__(self):
+        return iter(np.random.permutation(30).tolist())
+
+    def __len__(self):
+        return 30
+
+
+class FromPython(FromNumpy):
+    def __iter__(self):
+        return iter(random.sample(range(30), 30))
+
+
+class WithGenerators(FromNumpy):
+    """A sampler with generators of its own, whose state runs on."""
+
+    def __init__(self):
+        seed = random.randrange(2**32)
+        self.own = [np.random.default_rng(seed)]
+        self.generator, self.state, self.python = self.own[0], np.random.RandomState(seed), random.Random(seed)
+
+    def __iter__(self):
+        draws = zip(self.generator.random(30), self.state.random_sample(30), strict=True)
+        return iter(sorted(range(30), key=dict(enumerate(a + b + self.python.random() for a, b in draws)).get))
+
+
+def with_torch_generator():
+    return RandomSampler(range(30), generator=torch.Generator().manual_seed(random.randrange(2**32)))
+
+
+RANDOM = {
+    "torch's global state": lambda: RandomSampler(range(30)),
+    "a torch generator": with_torch_generator,
+    "subset": lambda: SubsetRandomSampler(range(30)),
+    "numpy's global state": FromNumpy,
+    "python's global state": FromPython,
+    "generators of its own": WithGenerators,
+    "a sampler in a sampler": lambda: BatchSampler(with_torch_generator(), 1, False),
+}
+
+
+@pytest.mark.parametrize("make_sampler", RANDOM.values(), ids=RANDOM)
+def test_the_order_is_the_same_on_every_rank_and_another_in_every_epoch(make_sampler):
+    epochs = [woven(shares(make_sampler, 3, epoch)) for epoch in range(3)]
+    assert epochs[0] == woven(shares(make_sampler, 3, 0))
+    for epoch in epochs:
+        assert sorted(np.ravel(epoch)) == list(range(30))
+    assert epochs[0] != epochs[1] != epochs[2] != epochs[0]
+
+
+@pytest.mark.parametrize("make_sampler", RANDOM.values(), ids=RANDOM)
+def test_random_states_are_put_back(make_sampler):
+    sampler = make_sampler()
+    wrapper = DistributedSamplerWrapper(sampler, 0, rank=0, world_size=2)
+    torch.manual_seed(1)
+    np.random.seed(1)
+    random.seed(1)
+    wanted = torch.rand(1).item(), np.random.random(), random.random()
+    torch.manual_seed(1)
+    np.random.seed(1)
+    random.seed(1)
+    first = list(wrapper)
+    assert (torch.rand(1).item(), np.random.random(), random.random()) == wanted
+    wrapper.set_epoch(0)
+    list(sampler)
+    assert list(wrapper) == first, "nor does what the sampler drew in between matter"
+
+
+def test_weighted_random_sampler_on_two_ranks():
+    weights = [1.0] * 90 + [9.0] * 10
+    one, two = shares(lambda: WeightedRandomSampler(weights, 1000), 2)
+    assert len(one) == len(two) == 500 and one != two
+    assert 400 < sum(index >= 90 for index in one + two) < 600
+
+
+class Counting(SequentialSampler):
+    """A sampler that counts epochs."""
+
+    epoch = None
+
+    def set_epoch(self, epoch):
+        self.epoch = epoch
+
+
+def test_set_epoch_reaches_the_sampler_inside():
+    inner = Counting(range(10))
+    wrapper = DistributedSamplerWrapper(BatchSampler(inner, 2, False), 0, rank=0, world_size=2)
+    wrapper.set_epoch(5)
+    assert inner.epoch == wrapper.epoch == 5
+
+
+def test_epochs_advance_by_themselves_and_reach_the_sampler_inside():
+    inner = Counting(range(10))
+    wrapper = DistributedSamplerWrapper(inner, 0, rank=0, world_size=2)
+    for epoch in range(3):
+        list(wrapper)
+        assert inner.epoch == epoch
+
+
+def test_batches_are_shared_as_a_whole():
+    assert shares(lambda: BatchSampler(range(8), 2, False), 2) == [[[0, 1], [4, 5]], [[2, 3], [6, 7]]]
+
+
+def test_the_wrapper_is_a_distributed_sampler():
+    wrapper = DistributedSamplerWrapper(range(9), 3, rank=1, world_size=4)
+    assert isinstance(wrapper, DistributedSampler)
+    assert (wrapper.num_replicas, wrapper.rank, wrapper.num_samples, wrapper.total_size) == (4, 1, 3, 12)
+    loader = DataLoader(range(9), sampler=wrapper, batch_size=2)
+    assert [batch.tolist() for batch in loader] == [[1, 5], [0]]
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = wrapper.nothing
+
+
+def test_the_wrapper_continues_from_a_state():
+    def make():
+        return DistributedSamplerWrapper(RandomSampler(range(50)), 0, rank=1, world_size=2)
+
+    sampler = make()
+    sampler.set_epoch(4)
+    iterator = iter(sampler)
+    for _ in range(7):
+        next(iterator)
+    other = iter(make())
+    other.load_state_dict(iterator.state_dict())
+    assert list(other) == list(iterator)
+    with pytest.raises(ValueError, match="`state` was saved with world_size 2, but this sampler has world_size 3"):
+        iter(DistributedSamplerWrapper(range(9), 0, rank=1, world_size=3)).load_state_dict(iterator.state_dict())
+
+
+def test_what_the_wrapper_refuses():
+    plan = bx.ratio([0, 1] * 10, batch_size=2)
+    with pytest.raises(TypeError, match="`sampler` must be iterable once for every epoch, which list_iterator is not"):
+        DistributedSamplerWrapper(iter([1, 2]))
+    with pytest.raises(TypeError, match="`sampler` is a PlanSampler, which shares its batches among ranks itself"):
+        DistributedSamplerWrapper(PlanSampler(plan, 0))
+    with pytest.raises(TypeError, match="`drop_last` must be True or False, not 1"):
+        DistributedSamplerWrapper(range(9), drop_last=1)
+    with pytest.raises(ValueError, match=r"`rank` \(=4\) must be below `world_size` \(=4\)"):
+        DistributedSamplerWrapper(range(9), rank=4, world_size=4)
+
+
+WEIGHTS = [1.0] * 990 + [99.0] * 10
+
+
+@pytest.mark.parametrize("weights", [WEIGHTS, np.array(WEIGHTS), torch.tensor(WEIGHTS), torch.tensor(WEIGHTS).double()])
+def test_weights_with_the_arguments_of_weighted_random_sampler(weights):
+    sampler = weighted_sampler(weights, 2000, True)
+    drawn = collections.Counter(sampler)
+    assert len(sampler) == 2000 == drawn.total()
+    assert [drawn[index] for index in range(990, 1000)] == [100] * 10
+    assert sum(drawn[index] for index in range(990)) == 1000
+
+
+def test_weighted_batches_are_exact_on_every_rank():
+    for rank in range(4):
+        sampler = weighted_sampler(WEIGHTS, 2000, seed=3, batch_size=40, rank=rank, world_size=4)
+        loader = DataLoader(range(1000), sampler=sampler, batch_size=sampler.local_batch_size)
+        assert {int((batch >= 990).sum()) for batch in loader} == {5}
+
+
+def test_weights_without_a_batch_size_share_the_draws_among_ranks():
+    parts = [list(weighted_sampler(WEIGHTS, 2000, seed=3, rank=rank, world_size=4)) for rank in range(4)]
+    assert [len(part) for part in parts] == [500] * 4
+    assert [sum(index >= 990 for index in part) for part in parts] == [250] * 4
+    for part in parts:
+        windows = np.array(part).reshape(-1, 50) >= 990
+        assert (np.abs(windows.sum(axis=1) - 25) <= 12).all()
+
+
+@pytest.mark.parametrize("count", [1, 7, 31, 1000, 1009, 99_991, 100_000])
+@pytest.mark.parametrize("world_size", [1, 3, 8])
+def test_weights_without_a_batch_size_lose_few_draws(count, world_size):
+    if count < world_size:
+        return
+    sampler = weighted_sampler(WEIGHTS, count, rank=0, world_size=world_size)
+    assert 0 <= count // world_size - len(sampler) <= 10
+    assert sampler.local_batch_size >= min(32, count // world_size)
+
+
+def test_independent_weights():
+    drawn = collections.Counter(weighted_sampler(WEIGHTS, 20_000, iid=True))
+    assert len({drawn[index] for index in range(990, 1000)}) > 1
+
+
+def test_what_weights_refuse():
+    with pytest.raises(ValueError, match=r"`replacement` \(=False\) must be True.*epoch_size='undersample'"):
+        weighted_sampler(WEIGHTS, 100, replacement=False)
+    with pytest.raises(TypeError, match=r"`generator` is not used here; give `seed`.*initial_seed"):
+        weighted_sampler(WEIGHTS, 100, True, torch.Generator())
+    with pytest.raises(ValueError, match=r"`num_samples` .* must be at least 1, not 0"):
+        weighted_sampler(WEIGHTS, 0)
+    with pytest.raises(TypeError, match="`weights` has dtype int64 and looks like labels"):
+        weighted_sampler(torch.tensor([0, 1, 1]), 3)
+
+
+FEATURES, LABELS = torch.zeros(6, 2), torch.tensor([5, 7, 7, 5, 9, 5])
+
+
+class WithTargets(torch.utils.data.Dataset):
+    def __init__(self, name, values):
+        setattr(self, name, values)
+
+    def __len__(self):
+        return 6
+
+    def __getitem__(self, index):
+        raise AssertionError("labels are found without loading an item")
+
+
+@pytest.mark.parametrize("name", ["targets", "labels"])
+@pytest.mark.parametrize("values", [LABELS.tolist(), LABELS, LABELS.numpy(), tuple(LABELS.tolist())])
+def test_labels_of_attributes(name, values):
+    assert labels_of(WithTargets(name, values)).tolist() == LABELS.tolist()
+
+
+def test_labels_of_torch_s_datasets():
+    whole = TensorDataset(FEATURES, LABELS)
+    assert labels_of(whole).tolist() == LABELS.tolist()
+    part = Subset(whole, [4, 0, 1])
+    assert labels_of(part).tolist() == [9, 5, 7]
+    assert labels_of(Subset(part, torch.tensor([2, 0]))).tolist() == [7, 9]
+    assert labels_of(Subset(whole, [])).tolist() == []
+    assert labels_of(ConcatDataset([part, whole])).tolist() == [9, 5, 7, *LABELS.tolist()]
+    assert labels_of(WithTargets("kinds", list("aabbab")), column="kinds").tolist() == list("aabbab")
+
+
+@pytest.mark.parametrize("column", ["label", "labels", "kind"])
+def test_labels_of_hugging_face_datasets(column):
+    datasets = pytest.importorskip("datasets")
+    table = datasets.Dataset.from_dict({"text": list("abcdef"), column: LABELS.tolist()})
+    named = {"column": column} if column == "kind" else {}
+    assert labels_of(table, **named).tolist() == LABELS.tolist()
+    assert labels_of(table.select([4, 0]), **named).tolist() == [9, 5]
+    assert labels_of(Subset(table, [4, 0]), **named).tolist() == [9, 5]
+
+
+def test_a_plan_of_found_labels():
+    plan = bx.ratio(labels_of(TensorDataset(FEATURES, LABELS)), batch_size=3)
+    assert plan.classes.tolist() == [5, 7, 9]
+
+
+def test_labels_that_cannot_be_found():
+    datasets = pytest.importorskip("datasets")
+    with pytest.raises(TypeError, match=r"No labels found in `dataset`, a list: it has none of 'targets', 'labels', .*"):
+        labels_of([1, 2])
+    with pytest.raises(TypeError, match=r"a TensorDataset: it has none of .* read them once yourself, such as \[int"):
+        labels_of(TensorDataset(FEATURES))
+    with pytest.raises(TypeError, match=r"none of 'kind'; its columns are \['text'\]"):
+        labels_of(datasets.Dataset.from_dict({"text": ["a"]}), column="kind")
+
+
+def test_labels_that_are_not_one_per_item():
+    with pytest.raises(ValueError, match=r"The last tensor of the TensorDataset is not one label per item: its shape is"):
+        labels_of(TensorDataset(FEATURES, FEATURES))
+    with pytest.raises(ValueError, match=r"`WithTargets.targets` is not one label per item: its shape is \(2,\), and the"):
+        labels_of(WithTargets("targets", [0, 1]))

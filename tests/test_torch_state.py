@@ -1,0 +1,324 @@
+"""Positions: on the iterator by torchdata's protocol, and on the sampler for training loops."""
+
+import json
+import warnings
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torchdata.stateful_dataloader import StatefulDataLoader
+from torchdata.stateful_dataloader.stateful import Stateful
+
+import balanceidx as bx
+from balanceidx_torch import InterleavedPlanBatchSampler, PlanBatchSampler, PlanSampler, _delivery
+
+LABELS = np.repeat([0, 1], [200, 40])
+PLAN = bx.ratio(LABELS, batch_size=12, epoch_size=12 * 9)
+STEPS = PLAN.steps_per_epoch
+ALL = [PlanSampler, PlanBatchSampler, InterleavedPlanBatchSampler]
+
+
+# torchdata calls a function that this torch release deprecates.
+pytestmark = pytest.mark.filterwarnings("ignore:'set_vital' is deprecated:UserWarning")
+
+
+@pytest.fixture(params=[1 << 10, 24], ids=["one block", "many blocks"])
+def block_size(request, monkeypatch):
+    monkeypatch.setattr(_delivery, "FIRST_BLOCK", request.param)
+    monkeypatch.setattr(_delivery, "LARGEST_BLOCK", request.param)
+
+
+def make(kind, plan=PLAN, seed=0, world_size=2):
+    if kind is InterleavedPlanBatchSampler:
+        return kind(plan, seed, world_size=world_size)
+    return kind(plan, seed, rank=0, world_size=world_size)
+
+
+def expected(kind, epoch, step=0, world_size=2):
+    sampler = make(kind, world_size=world_size)
+    sampler.set_epoch(epoch)
+    whole = list(sampler)
+    return whole[step * len(whole) // STEPS :]
+
+
+def take(iterator, count):
+    return [next(iterator) for _ in range(count)]
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_the_iterator_is_stateful_and_the_sampler_is_not(kind):
+    sampler = make(kind)
+    assert isinstance(iter(sampler), Stateful) and not isinstance(sampler, Stateful)
+
+
+@pytest.mark.usefixtures("block_size")
+@pytest.mark.parametrize("kind", ALL)
+@settings(max_examples=40)
+@given(data=st.data())
+def test_an_iterator_continues_from_any_position(kind, data):
+    sampler = make(kind)
+    sampler.set_epoch(3)
+    length = len(sampler)
+    at = data.draw(st.integers(0, length))
+    iterator = iter(sampler)
+    take(iterator, at)
+    state = json.loads(json.dumps(iterator.state_dict()))
+
+    other = make(kind)
+    moved = iter(other)
+    take(moved, data.draw(st.integers(0, length)))
+    moved.load_state_dict(state)
+    assert moved.state_dict() == state
+    assert list(moved) == list(iterator) == expected(kind, 3)[at:]
+    assert list(other) == expected(kind, 4)
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_a_state_is_a_new_dict_that_does_not_move(kind):
+    iterator = iter(make(kind))
+    take(iterator, 3)
+    state = iterator.state_dict()
+    kept = dict(state)
+    take(iterator, 4)
+    assert state == kept != iterator.state_dict()
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_whole_steps_have_the_state_of_the_stream(kind):
+    sampler, stream = make(kind), PLAN.stream(0)
+    iterator = iter(sampler)
+    for _ in range(STEPS - 1):
+        take(iterator, len(sampler) // STEPS)
+        next(stream)
+        assert iterator.state_dict() == stream.state_dict()
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_a_state_at_the_end_leaves_nothing_and_the_next_epoch_follows(kind):
+    sampler = make(kind)
+    iterator = iter(sampler)
+    list(iterator)
+    other = make(kind)
+    moved = iter(other)
+    moved.load_state_dict(iterator.state_dict())
+    assert list(moved) == []
+    assert list(other) == expected(kind, 1)
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_an_explicit_epoch_wins_over_a_loaded_state(kind):
+    iterator = iter(make(kind))
+    take(iterator, 4)
+    sampler = make(kind)
+    sampler.set_epoch(5)
+    moved = iter(sampler)
+    with pytest.warns(UserWarning, match=r"A state of epoch 0 was loaded after set_epoch\(5\): epoch 5 is played from"):
+        moved.load_state_dict(iterator.state_dict())
+    assert list(moved) == expected(kind, 5)
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_an_explicit_next_epoch_after_a_finished_one_needs_no_warning(kind):
+    iterator = iter(make(kind))
+    list(iterator)
+    sampler = make(kind)
+    sampler.set_epoch(1)
+    moved = iter(sampler)
+    moved.load_state_dict(iterator.state_dict())
+    assert list(moved) == expected(kind, 1)
+
+
+def test_inside_a_batch_only_the_same_layout_continues():
+    iterator = iter(make(PlanSampler))
+    take(iterator, 8)
+    state = iterator.state_dict()
+    assert (state["step"], state["within"]) == (1, 2)
+    with pytest.raises(ValueError, match=r"saved inside step 1, 2 elements into it, .*whole batches"):
+        iter(make(PlanSampler, world_size=4)).load_state_dict(state)
+    with pytest.raises(ValueError, match=r"saved inside step 1; load it through torchdata"):
+        make(PlanSampler).resume(state)
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_states_of_others_are_refused(kind):
+    other = bx.ratio(LABELS, batch_size=12, epoch_size=12 * 8)
+    state = make(kind).state_dict(3)
+    with pytest.raises(ValueError, match="`state` belongs to another plan"):
+        make(kind, other).resume(state)
+    with pytest.raises(ValueError, match=r"saved with seed 0, but this sampler has `seed` 7; make it with seed=0"):
+        make(kind, seed=7).resume(state)
+    with pytest.raises(ValueError, match="not a balanceidx stream state: it lacks format"):
+        iter(make(kind)).load_state_dict({"step": 3})
+    with pytest.raises(ValueError, match="not a balanceidx stream state"):
+        make(kind).resume(None)
+    with pytest.raises(ValueError, match=r"`state\['step'\]` must be below 9"):
+        make(kind).resume({**state, "step": 10})
+
+
+@pytest.mark.parametrize("kind", ALL)
+@pytest.mark.parametrize("saver", ALL)
+@settings(max_examples=12)
+@given(step=st.integers(0, STEPS), before=st.sampled_from([1, 3, 12]), after=st.sampled_from([1, 2, 6]))
+def test_a_portable_state_continues_in_any_shape_and_world(kind, saver, step, before, after):
+    sampler = make(saver, world_size=before)
+    sampler.set_epoch(2)
+    take(iter(sampler), 1)
+    state = json.loads(json.dumps(sampler.state_dict(step)))
+
+    resumed = make(kind, world_size=after)
+    resumed.resume(state)
+    epoch = 2 if step < STEPS else 3
+    assert list(resumed) == expected(kind, epoch, step % STEPS, after)
+    assert list(resumed) == expected(kind, epoch + 1, 0, after)
+
+    stream = PLAN.stream(0)
+    stream.load_state_dict(state)
+    assert next(stream).tolist() == PLAN.batch_indices(0, step % STEPS, epoch=epoch).tolist()
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_the_state_of_a_loop_whose_workers_are_fed_ahead(kind):
+    sampler = make(kind)
+    list(sampler)
+    ahead = iter(sampler)
+    list(ahead)  # all of epoch 1 is with the workers, while the loop has trained 4 steps of it
+    assert (sampler.state_dict(4)["epoch"], sampler.state_dict(4)["step"]) == (1, 4)
+    assert (sampler.state_dict(STEPS)["epoch"], sampler.state_dict(STEPS)["step"]) == (2, 0)
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_resuming_with_explicit_epochs(kind):
+    state = make(kind).state_dict(4) | {"epoch": 6}
+    sampler = make(kind)
+    sampler.resume(state)
+    assert sampler.epoch == 6
+    for epoch, step in ((6, 4), (7, 0), (6, 0)):
+        sampler.set_epoch(epoch)
+        assert list(sampler) == expected(kind, epoch, step)
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_a_trainer_that_counts_from_zero_again_is_noticed(kind):
+    sampler = make(kind)
+    sampler.resume(make(kind).state_dict(4) | {"epoch": 6})
+    with pytest.warns(UserWarning, match=r"set_epoch\(0\) was called after a state of epoch 6, step 4 was loaded"):
+        sampler.set_epoch(0)
+    assert list(sampler) == expected(kind, 0)
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_a_resumed_epoch_that_is_broken_off_starts_there_again(kind):
+    sampler = make(kind)
+    sampler.resume(make(kind).state_dict(4))
+    take(iter(sampler), 3)
+    assert list(sampler) == expected(kind, 0, 4)
+    assert len(sampler) == len(expected(kind, 0)), "the length is that of a whole epoch"
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_bad_steps_are_refused(kind):
+    with pytest.raises(ValueError, match=rf"`step` \(of 9 an epoch\) must be below {STEPS + 1}, not 10"):
+        make(kind).state_dict(10)
+    with pytest.raises(TypeError, match="missing 1 required positional argument: 'step'"):
+        make(kind).state_dict()
+
+
+class Items:
+    """A dataset whose items are their indices."""
+
+    def __len__(self):
+        return len(LABELS)
+
+    def __getitem__(self, index):
+        return index
+
+
+def loader(kind, workers):
+    sampler = make(kind, world_size=1)
+    common = {"num_workers": workers, "multiprocessing_context": "fork" if workers else None}
+    if kind is PlanSampler:
+        return StatefulDataLoader(Items(), sampler=sampler, batch_size=sampler.local_batch_size, **common)
+    return StatefulDataLoader(Items(), batch_sampler=sampler, **common)
+
+
+def lists(batches):
+    return [batch.tolist() for batch in batches]
+
+
+def promised(*epochs):
+    return [batch for epoch in epochs for batch in PLAN.epoch_indices(0, epoch=epoch).reshape(STEPS, -1).tolist()]
+
+
+@pytest.mark.parametrize("workers", [0, pytest.param(2, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kind", ALL)
+class TestStatefulDataLoader:
+    """torchdata saves after every batch, and restores into a new loader."""
+
+    def test_mid_epoch_and_a_second_time(self, kind, workers):
+        first = loader(kind, workers)
+        iterator = iter(first)
+        got = lists(take(iterator, 4))
+        state = first.state_dict()
+
+        second = loader(kind, workers)
+        second.load_state_dict(state)
+        iterator = iter(second)
+        got += lists(take(iterator, 2))
+        state = second.state_dict()
+
+        third = loader(kind, workers)
+        third.load_state_dict(state)
+        got += lists(third)
+        assert got == promised(0)
+        assert lists(third) == promised(1)
+
+    def test_inside_the_loop_after_the_last_batch(self, kind, workers):
+        first = loader(kind, workers)
+        for count, _ in enumerate(first, 1):
+            if count == STEPS:
+                state = first.state_dict()
+        second = loader(kind, workers)
+        second.load_state_dict(state)
+        assert lists(second) == []
+        assert lists(second) == promised(1)
+
+    def test_after_the_loop(self, kind, workers):
+        first = loader(kind, workers)
+        lists(first)
+        second = loader(kind, workers)
+        second.load_state_dict(first.state_dict())
+        assert lists(second) == promised(1)
+        assert lists(second) == promised(2)
+
+    def test_before_the_loop(self, kind, workers):
+        first = loader(kind, workers)
+        state = first.state_dict()
+        second = loader(kind, workers)
+        second.load_state_dict(state)
+        assert lists(second) == promised(0) == lists(first)
+
+    def test_a_loop_that_chooses_its_epochs(self, kind, workers):
+        first = loader(kind, workers)
+        sampler = first.sampler if kind is PlanSampler else first.batch_sampler
+        sampler.set_epoch(3)
+        take(iter(first), 4)
+        second = loader(kind, workers)
+        second.load_state_dict(first.state_dict())
+        sampler = second.sampler if kind is PlanSampler else second.batch_sampler
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            for epoch in (3, 4):
+                sampler.set_epoch(epoch)
+                assert lists(second) == promised(epoch)[4 if epoch == 3 else 0 :]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("before", "after"), [(0, 2), (2, 0), (2, 1)])
+def test_another_number_of_workers(before, after):
+    first = loader(PlanBatchSampler, before)
+    got = lists(take(iter(first), 4))
+    state = first.batch_sampler.state_dict(4)
+    second = loader(PlanBatchSampler, after)
+    second.batch_sampler.resume(state)
+    assert got + lists(second) + lists(second) == promised(0, 1)
