@@ -60,7 +60,7 @@ def layout(batch_size: int, rank: object, world_size: object, blocks: object) ->
 
 def order(value: object) -> bool:
     """Check the order of a block; True means shuffled."""
-    if value not in ("shuffled", "dealt"):
+    if not isinstance(value, str) or value not in ("shuffled", "dealt"):
         raise ValueError(f"`order` must be 'shuffled' or 'dealt', not {value!r}.")
     return value == "shuffled"
 

@@ -14,6 +14,7 @@ def steps_per_epoch(
     batch_size: int,
     num_items: int,
     first: int,
+    last: int,
     draws: Callable[[int], list[int]],
     limits: Callable[[], tuple[Sequence[float], Sequence[float]]],
 ) -> int:
@@ -21,8 +22,8 @@ def steps_per_epoch(
 
     Parameters
     ----------
-    first : int
-        Fewest steps that give every class a draw.
+    first, last : int
+        Fewest steps that give every class a draw, and most that the caps and the format allow.
     draws : callable
         Draws of each class in an epoch of the given number of steps; raises ValueError where there is no way.
     limits : callable
@@ -47,9 +48,9 @@ def steps_per_epoch(
             counts = possible(t)
             return math.inf if counts is None else max(n - limit for n, limit in zip(counts, most, strict=True) if n)
 
-        size = int(sum(limit for limit in most if limit < math.inf))
-        steps = longest(over, first, min(size // batch_size, _checks.MAX_STEPS - 1))
+        steps = longest(over, first, min(int(sum(most)) // batch_size, last))
         if steps < first:
+            draws(first)  # says what is wrong when no epoch at all can meet the bounds
             raise ValueError(
                 f"`epoch_size` 'undersample' leaves less than one batch: no epoch of full batches of {batch_size} is "
                 f"free of repeated items under these shares; lower `batch_size` or give `epoch_size` as an integer."
@@ -62,9 +63,9 @@ def steps_per_epoch(
             counts = possible(-t)
             return math.inf if counts is None else max(need - n for n, need in zip(counts, fewest, strict=True) if n)
 
-        last = min(_checks.MAX_DRAWS // batch_size, _checks.MAX_STEPS - 1)
         steps = -longest(under, -last, -first)
         if steps > last:
+            draws(first)
             raise ValueError(
                 "`epoch_size` 'oversample' cannot be met: no epoch in which every item appears fits the caps and the "
                 "limit of 2**40 draws; raise `max_repeats` or give `epoch_size` as an integer."

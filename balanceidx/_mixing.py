@@ -86,7 +86,7 @@ def below(state: State, n: int) -> int:
 
 # (size below which, rounds): so many that the best test on pairs of places, against a network with ideal round
 # functions, needs about 10**10 places before it sees anything. Each pair of rounds divides what is left by the radix.
-_ROUNDS = ((2, 0), (8, 32), (32, 24), (256, 16), (2048, 12), (1 << 16, 10), (1 << 33, 8))
+_ROUNDS = ((2, 0), (8, 32), (16, 24), (32, 20), (256, 16), (2048, 12), (1 << 16, 10), (1 << 33, 8))
 
 
 def rounds_for(n: int) -> int:

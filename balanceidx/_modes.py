@@ -50,8 +50,8 @@ def ratio(
     epoch_size : int or str
         Draws per epoch, rounded down to full batches: an integer, "dataset" (N), "undersample" (the longest epoch in
         which no item need repeat: no class has more draws than items) or "oversample" (the shortest in which every item
-        can appear: no class has fewer). From the second epoch on, an epoch may begin in the middle of a pass over a
-        class; then an item may come twice, or not at all, but never more than once more often than another.
+        can appear: no class has fewer). A later epoch may begin in the middle of a pass over a class: then an item may
+        come twice in it, or not at all, while over all epochs together the uses still differ by one at most.
     min_per_batch : mapping {label: int}, optional
         At least so many items of the label in every global batch (and the m // world_size of it on every rank).
     max_repeats : float, optional
@@ -231,6 +231,7 @@ def _plan(
         batch_size,
         classes.num_items,
         _fewest_steps(shares, minima, batch_size),
+        _most_steps(shares, minima, caps, batch_size),
         draws,
         lambda: _limits(classes, weights),
     )
@@ -287,6 +288,15 @@ def _fewest_steps(shares: Sequence[int], minima: Sequence[int], batch_size: int)
     others = sum(1 for share, m in zip(shares, minima, strict=True) if share and not m)
     rest = batch_size - sum(minima)
     return max(1, -(-others // rest)) if rest else 1
+
+
+def _most_steps(shares: Sequence[int], minima: Sequence[int], caps: Sequence[int | None], batch_size: int) -> int:
+    """Steps beyond which the caps cannot be met, or the stream format ends."""
+    steps = min(_checks.MAX_DRAWS // batch_size, _checks.MAX_STEPS - 1)
+    limits = [cap for cap, share in zip(caps, shares, strict=True) if share and cap is not None]
+    if len(limits) == sum(1 for share in shares if share):
+        steps = min(steps, sum(limits) // batch_size)
+    return min([steps, *(cap // m for cap, m in zip(caps, minima, strict=True) if m and cap is not None)])
 
 
 def _limits(classes: Classes, weights: npt.NDArray[np.float64] | None) -> tuple[list[float], list[float]]:

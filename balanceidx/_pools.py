@@ -171,7 +171,7 @@ class EpochPools:
         first, last = passes.min(), passes.max()
         if len(classes) == 1 and last - first < len(passes):
             # One class: its draws run through few passes, so derive each key once.
-            table = self._absorb_passes(classes, np.arange(first, last + np.uint64(1), dtype=np.uint64))
+            table = self._absorb_passes(classes, first + np.arange(int(last - first) + 1, dtype=np.uint64))
             if first == last:
                 return table
             index = (passes - first).astype(np.intp)

@@ -70,7 +70,7 @@ def below(state, n):
 
 
 def rounds(n):
-    for below_n, count in ((8, 32), (32, 24), (256, 16), (2048, 12), (65536, 10)):
+    for below_n, count in ((8, 32), (16, 24), (32, 20), (256, 16), (2048, 12), (65536, 10)):
         if n < below_n:
             return count
     return 8
@@ -223,12 +223,20 @@ class Classes:
 
     def draws(self, T, B):
         lows = [m * T for m in self.minima]
+        return apportion(T * B, self.shares, lows, self.highs())
+
+    def highs(self):
         if self.max_repeats is None:
-            highs = [None] * len(self.members)
-        else:
-            cap = Fraction(self.max_repeats)
-            highs = [int(cap * len(items)) for items in self.members]
-        return apportion(T * B, self.shares, lows, highs)
+            return [None] * len(self.members)
+        return [int(Fraction(self.max_repeats) * len(items)) for items in self.members]
+
+    def most_steps(self, B):
+        most = min(2**40 // B, 2**32 - 1)
+        if self.max_repeats is None:
+            return most
+        highs = self.highs()
+        together = sum(high for high, w in zip(highs, self.shares, strict=True) if w > 0) // B
+        return min(most, together, *(high // m for high, m in zip(highs, self.minima, strict=True) if m > 0))
 
     def most_and_fewest(self):
         most, fewest = [], []
@@ -266,9 +274,9 @@ class Classes:
             return max(bound - n for n, bound in zip(draws, fewest, strict=True) if n > 0)
 
         if epoch_size == "undersample":
-            start, end = first, sum(most) // B
+            start, end = first, min(sum(most) // B, self.most_steps(B))
         else:
-            start, end = -min(2**40 // B, 2**32 - 1), -first
+            start, end = -self.most_steps(B), -first
         below_, above = start - 1, end + 1
         while above - below_ > 1:
             middle = (below_ + above) // 2
