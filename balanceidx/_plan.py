@@ -266,16 +266,18 @@ def _shuffled_targets(seed: int, epoch: int, start: int, stop: int, layout: Layo
     domain = _mixing.Domain.single(layout.length)
     places = np.arange(layout.length, dtype=np.uint32)
     rows = key.u.size
+    starts = np.arange(rows, dtype=np.uint32) * np.uint32(layout.length)
     # Keys vary along the longer side, so that the array operations see long rows of equal or of adjacent keys.
     if rows > layout.length:
         key = _mixing.State(key.u.reshape(1, -1), key.v.reshape(1, -1))
-        targets = _mixing.permute(np.repeat(places[:, None], rows, axis=1), domain, key).T
+        targets = _mixing.permute(np.repeat(places[:, None], rows, axis=1), domain, key)
+        targets += starts
+        targets = targets.T
     else:
         key = _mixing.State(key.u.reshape(-1, 1), key.v.reshape(-1, 1))
         targets = _mixing.permute(np.repeat(places[None], rows, axis=0), domain, key)
-    flat = targets.astype(np.intp, order="C")
-    flat += (np.arange(rows) * layout.length)[:, None]
-    return flat.reshape(-1)
+        targets += starts[:, None]
+    return targets.astype(np.intp, order="C").reshape(-1)
 
 
 def _update(digest: Any, array: npt.NDArray[Any], dtype: str) -> None:

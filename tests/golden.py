@@ -155,9 +155,7 @@ NAMES = {
     "below": lambda key, n: _mixing.below(_state(key), n),
     "radices": lambda n: [int(radix[0]) for radix in _mixing.Domain.of([n])[:2]],
     "rounds": _mixing.rounds_for,
-    "permute": lambda n, key, places: _mixing.permute(
-        np.array(places, np.uint32), _mixing.Domain.of([n]), _state(key)
-    ),
+    "permute": lambda n, key, places: _mixing.permute(np.array(places, np.uint32), _mixing.Domain.of([n]), _state(key)),
     "A": _deal.time_multiplier,
     "draws": _apportion.apportion,
     "starts": lambda weights: _line._starts(np.array(weights, np.float64)),
@@ -246,13 +244,13 @@ VECTORS = {
     "below(key(3, 2, 1), 1)": 0,
     "below(key(3, 2, 10), 10)": 5,
     "below(key(3, 2, 4294967295), 4294967295)": 2842930432,
-    "[radices(n) for n in (2, 3, 7, 8, 9, 31, 32, 120, 127)]": 
+    "[radices(n) for n in (2, 3, 7, 8, 9, 31, 32, 120, 127)]":
         [[2, 1], [2, 2], [3, 4], [3, 4], [3, 4], [6, 6], [6, 6], [11, 12], [12, 11]],
-    "[rounds(n) for n in (2, 3, 7, 8, 9, 31, 32, 120, 127)]": [32, 32, 32, 24, 24, 24, 16, 16, 16],
-    "[radices(n) for n in (128, 255, 256, 1000, 2047, 2048, 65535)]": 
+    "[rounds(n) for n in (2, 3, 7, 8, 9, 31, 32, 120, 127)]": [32, 32, 32, 24, 24, 20, 16, 16, 16],
+    "[radices(n) for n in (128, 255, 256, 1000, 2047, 2048, 65535)]":
         [[16, 8], [16, 16], [16, 16], [40, 25], [64, 32], [64, 32], [256, 256]],
     "[rounds(n) for n in (128, 255, 256, 1000, 2047, 2048, 65535)]": [16, 16, 12, 12, 12, 10, 10],
-    "[radices(n) for n in (2**16, 2**24 + 1, 2**32 - 1, 2**32)]": 
+    "[radices(n) for n in (2**16, 2**24 + 1, 2**32 - 1, 2**32)]":
         [[256, 256], [4160, 4033], [65536, 65536], [65536, 65536]],
     "[rounds(n) for n in (2**16, 2**24 + 1, 2**32 - 1, 2**32)]": [8, 8, 8, 8],
     "permute(1, key(7, 4, 1, 0, 1), range(1))": [0],
@@ -263,34 +261,34 @@ VECTORS = {
     "permute(7, key(7, 4, 7, 0, 1), range(7))": [4, 3, 6, 2, 1, 5, 0],
     "permute(8, key(7, 4, 8, 0, 1), range(8))": [4, 5, 2, 0, 1, 7, 6, 3],
     "permute(10, key(7, 4, 10, 0, 1), range(10))": [4, 5, 9, 6, 3, 8, 7, 2, 1, 0],
-    "permute(25, key(7, 4, 25, 0, 1), range(25))": 
-        [24, 15, 6, 19, 7, 12, 1, 14, 20, 5, 13, 4, 3, 17, 11, 21, 23, 0, 2, 18, 16, 8, 22, 9, 10],
-    "sha256(permute(31, key(7, 4, 31, 0, 1), range(31)))": 
-        '2c22310b3704ca851f26cb0481284ceff8805f951dcb9682380f3fda92e208ca',
-    "sha256(permute(32, key(7, 4, 32, 0, 1), range(32)))": 
+    "permute(25, key(7, 4, 25, 0, 1), range(25))":
+        [18, 20, 9, 1, 0, 10, 8, 13, 23, 24, 2, 11, 21, 12, 22, 3, 16, 14, 15, 6, 7, 19, 4, 5, 17],
+    "sha256(permute(31, key(7, 4, 31, 0, 1), range(31)))":
+        'c81d48dbdb21d8766d4e4a35d8d3908f5fc97ec28e5add0cdf6de30ecd1898f1',
+    "sha256(permute(32, key(7, 4, 32, 0, 1), range(32)))":
         'fa30b2ece3f3b254e21548b2a65025a8f4f194922cdf6a2fbc15daa9b4642f46',
-    "sha256(permute(49, key(7, 4, 49, 0, 1), range(49)))": 
+    "sha256(permute(49, key(7, 4, 49, 0, 1), range(49)))":
         '6b51e9742248db27005dee4348f466597d6faa6193562172c74070aa15acb2c8',
-    "sha256(permute(127, key(7, 4, 127, 0, 1), range(127)))": 
+    "sha256(permute(127, key(7, 4, 127, 0, 1), range(127)))":
         '0e2a8dfc9a9b28cd95c1f5a037616d2bce142b5b50a5995db5e8a3feadbda837',
-    "sha256(permute(128, key(7, 4, 128, 0, 1), range(128)))": 
+    "sha256(permute(128, key(7, 4, 128, 0, 1), range(128)))":
         '3143b2a60e37c1405c867d28de46a43f0ba6e049f19ef8f4edba7acc9b2d12a9',
-    "sha256(permute(255, key(7, 4, 255, 0, 1), range(255)))": 
+    "sha256(permute(255, key(7, 4, 255, 0, 1), range(255)))":
         'b959ae45b3d993e439da1b523a66483bd67f11540904258dcee2df2ee6ae449c',
-    "sha256(permute(1000, key(7, 4, 1000, 0, 1), range(1000)))": 
+    "sha256(permute(1000, key(7, 4, 1000, 0, 1), range(1000)))":
         '7eb612f2b872e0a21e51df3ed3cac49bfbae4dd131ad1cf156e4ce91afa1b2bc',
-    "sha256(permute(2048, key(7, 4, 2048, 0, 1), range(2048)))": 
+    "sha256(permute(2048, key(7, 4, 2048, 0, 1), range(2048)))":
         'a930c5a4764d250a988df86e06e401b1f7dfdce844164e68b3f50f7b70237ce2',
-    "sha256(permute(5041, key(7, 4, 5041, 0, 1), range(5041)))": 
+    "sha256(permute(5041, key(7, 4, 5041, 0, 1), range(5041)))":
         '4edd4d91d44fcce404123218c7a75bf2b5af23bba980e8231a103cd973018675',
     "permute(65536, key(1, 4, 0, 0, 0), [0, 1, 65536 // 2, 65536 - 1])": [53301, 62149, 28012, 44682],
-    "permute((2**24 + 1), key(1, 4, 0, 0, 0), [0, 1, (2**24 + 1) // 2, (2**24 + 1) - 1])": 
+    "permute((2**24 + 1), key(1, 4, 0, 0, 0), [0, 1, (2**24 + 1) // 2, (2**24 + 1) - 1])":
         [12670874, 13297140, 8769094, 8511824],
-    "permute(2**32, key(1, 4, 0, 0, 0), [0, 1, 2**32 // 2, 2**32 - 1])": 
+    "permute(2**32, key(1, 4, 0, 0, 0), [0, 1, 2**32 // 2, 2**32 - 1])":
         [1215548615, 4164615413, 935479142, 1304807651],
-    "[A(T) for T in (1, 2, 3, 4, 5, 6, 10, 30, 64, 65, 100, 210, 1000, 1009, 30030)]": 
+    "[A(T) for T in (1, 2, 3, 4, 5, 6, 10, 30, 64, 65, 100, 210, 1000, 1009, 30030)]":
         [1, 1, 1, 1, 2, 1, 3, 11, 19, 18, 37, 121, 633, 592, 18559],
-    "[A(T) for T in (2**16, 2**24 + 1, 223092870, 2**31, 2**32 - 5, 2**32 - 1)]": 
+    "[A(T) for T in (2**16, 2**24 + 1, 223092870, 2**31, 2**32 - 5, 2**32 - 1)]":
         [40521, 10368915, 137878981, 1327217861, 2654435779, 2654435759],
     "draws(100, [1, 1, 2], [0, 40, 0], [None, None, 45])": [20, 40, 40],
     "draws(10, [1, 1, 1, 1], [0, 0, 0, 0], [None] * 4)": [3, 3, 2, 2],
@@ -300,7 +298,7 @@ VECTORS = {
     "starts([1e300, 1e-300, 1e284, 1.0])": [0, 18446744073709549761, 18446744073709549767, 18446744073709551610],
     "power(0.5, [1, 2, 1000])": [583337266871351588, 824963474247118971, 18446744073709551616],
     "power(-2.5, [1, 7, 1000])": [18446744073709551616, 142290079643994206, 583337266871],
-    "effective_number(0.999, [1, 7, 1000, 10**9])": 
+    "effective_number(0.999, [1, 7, 1000, 10**9])":
         [18446744073709, 18502158129763, 29173826659450, 18446744073709551616],
     "natural: draws_per_epoch": [52, 46, 56, 32, 54],
     "natural: steps_per_epoch": 20,
@@ -309,7 +307,7 @@ VECTORS = {
     "natural: part of the last batch": [180, 35, 153, 154],
     "natural: epoch": 'b73f84d1cc7f67b0e07d6030850ac2781598ed4d7295a58ebb37ddf7515d0751',
     "natural: part of an epoch": '11343b90036d0439707febedb3676ac24899a75ff0d58b6f8f6bc459c3324e84',
-    "balanced: draws_per_epoch": 
+    "balanced: draws_per_epoch":
         [7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6,
          6, 6],
     "balanced: steps_per_epoch": 20,
@@ -321,7 +319,7 @@ VECTORS = {
     "square root: draws_per_epoch": [60, 57, 63, 47, 61],
     "square root: steps_per_epoch": 8,
     "square root: fingerprint": '489d756ee9ce5f15ed2c',
-    "square root: first batch": 
+    "square root: first batch":
         [53, 13, 188, 119, 238, 28, 186, 15, 204, 227, 218, 156, 157, 179, 182, 99, 212, 215, 127, 63, 22, 193, 205,
          32],
     "square root: part of the last batch": [181, 125, 160, 105, 39, 75, 63, 60, 174, 168, 94, 175],
@@ -341,25 +339,25 @@ VECTORS = {
     "negative power: part of the last batch": [41, 230, 157, 136],
     "negative power: epoch": '1efa20033f9c96c95f9a93cd3206bac15f2e73ca5a5b6f3ee9514436d83256e6',
     "negative power: part of an epoch": '45434295dc2d8f95b95f013ad4c4a7beee460eee75a0f9c7af46c3e0ec648f0a',
-    "effective number: draws_per_epoch": 
+    "effective number: draws_per_epoch":
         [13, 13, 12, 13, 13, 13, 13, 12, 12, 13, 12, 13, 12, 13, 13, 12, 13, 12, 12, 13, 13, 12, 13, 13, 13, 13, 12,
          12, 12, 13, 13, 13, 13, 13, 13, 12, 12, 13],
     "effective number: steps_per_epoch": 8,
     "effective number: fingerprint": '08a921f0400e2a562026',
-    "effective number: first batch": 
+    "effective number: first batch":
         [53, 187, 176, 128, 211, 59, 149, 126, 76, 30, 130, 119, 104, 227, 194, 150, 145, 182, 239, 44, 48, 190, 56,
          54],
-    "effective number: part of the last batch": 
+    "effective number: part of the last batch":
         [19, 82, 66, 216, 38, 188, 42, 44, 48, 128, 91, 77, 130, 222, 191, 219, 79, 183, 125, 53],
     "effective number: epoch": '437b83d15f1f7d330f0134bdb04148e4dfb0180364f8d02183b35b63832d632b',
     "effective number: part of an epoch": 'b3045573ce8af8445eb2e2d8d7a1b5ceb3e50d17a2d5c4f89f33552b9e62b370',
     "strings: draws_per_epoch": [0, 91, 5, 144],
     "strings: steps_per_epoch": 10,
     "strings: fingerprint": '0f1b358aa66d57404440',
-    "strings: first batch": 
-        [169, 67, 184, 238, 60, 212, 88, 92, 152, 136, 210, 160, 1, 27, 4, 80, 191, 6, 164, 149, 53, 99, 128, 123],
+    "strings: first batch":
+        [4, 212, 27, 99, 6, 191, 149, 88, 1, 123, 184, 128, 169, 160, 60, 80, 136, 238, 152, 67, 53, 92, 164, 210],
     "strings: part of the last batch": [151, 93, 152, 84, 149, 30, 60, 1],
-    "strings: epoch": '33eb78c51c27efb390a679e16a444b985a3e02107f7f4c825fb89b853aa19d62',
+    "strings: epoch": 'aabf39d37f1d3b93ccf311a2aab41a83b9dd8b93c4488da3684572afae607ea7',
     "strings: part of an epoch": '7c8b98a15bd0d6e2ea7ecf17f37fd80d6680015b2769780c1660d1c90ac43349',
     "shares: draws_per_epoch": [0, 1, 6, 163, 70],
     "shares: steps_per_epoch": 40,
@@ -375,25 +373,25 @@ VECTORS = {
     "min per batch: part of the last batch": [224, 159, 221, 53],
     "min per batch: epoch": '5382a61aa48bff442d8193b3f86c680ac2302871ae58c7e24a0b06ac9008a716',
     "min per batch: part of an epoch": '934dfa14ac012ea7595b2d9f5958eddf8e3c62b422194b09f76a91cc88505d89',
-    "max repeats: draws_per_epoch": 
+    "max repeats: draws_per_epoch":
         [7, 9, 5, 9, 9, 8, 7, 5, 2, 8, 2, 7, 5, 8, 8, 5, 8, 2, 5, 8, 8, 5, 6, 7, 8, 8, 2, 3, 5, 8, 8, 6, 8, 8, 8, 5,
          3, 7],
     "max repeats: steps_per_epoch": 10,
     "max repeats: fingerprint": '2adce43d6ad908534db1',
-    "max repeats: first batch": 
-        [138, 139, 2, 198, 76, 143, 169, 202, 156, 171, 80, 223, 4, 64, 194, 81, 235, 115, 65, 84, 52, 22, 206, 180],
+    "max repeats: first batch":
+        [194, 143, 64, 22, 115, 235, 84, 169, 4, 180, 2, 206, 138, 223, 76, 81, 171, 198, 156, 139, 52, 202, 65, 80],
     "max repeats: part of the last batch": [52, 226, 135, 0, 97, 168, 194, 143],
-    "max repeats: epoch": '7cefe3810cf2fc49e77357368c491203c03aa0fb1abd231e4b7ac2cb2528b01b',
+    "max repeats: epoch": '311164f9dac788cd823c7a34347ee35a28bddd1e0d7a504bb65f59804bb44208',
     "max repeats: part of an epoch": '4d7e226d2d180269e505f3f56a5a2c97c2555bc852dd8ff7e3dd78de90b4c1bd',
-    "item weights: draws_per_epoch": 
+    "item weights: draws_per_epoch":
         [15, 33, 10, 30, 23, 18, 15, 10, 5, 28, 5, 15, 10, 20, 18, 10, 30, 5, 10, 28, 18, 10, 13, 15, 25, 22, 5, 7,
          10, 17, 17, 12, 17, 22, 20, 10, 7, 15],
     "item weights: steps_per_epoch": 50,
     "item weights: fingerprint": '2d3b6778adaa2a2a3823',
-    "item weights: first batch": [238, 223, 80, 159, 172, 104, 5, 146, 53, 95, 179, 226],
-    "item weights: part of the last batch": [170, 199, 103, 33],
-    "item weights: epoch": '705fdffa1749ba9f7effbae15236fd6b1cf90f3d59ffc8a5267d62afc65fddae',
-    "item weights: part of an epoch": 'b5071504b16ae4e18afdbdbcd55af74be498ffd7e0d049518ddd567eb033eabf',
+    "item weights: first batch": [215, 223, 80, 159, 170, 104, 59, 146, 53, 95, 201, 73],
+    "item weights: part of the last batch": [172, 199, 108, 122],
+    "item weights: epoch": '2ceef7452f277f569130de98ed075608bcef3ebbd45bb3886d77997a6c0b099f',
+    "item weights: part of an epoch": '6165b06347812978dfa68c1c6cc27641fb8e798ba8f908d4787e9de7695e2087',
     "item weights, some zero: draws_per_epoch": [3, 3, 2, 2, 2],
     "item weights, some zero: steps_per_epoch": 1,
     "item weights, some zero: fingerprint": '470cc511b99927851dcb',
@@ -404,20 +402,20 @@ VECTORS = {
     "weighted, dealt as classes: draws_per_epoch": [43, 37, 160],
     "weighted, dealt as classes: steps_per_epoch": 10,
     "weighted, dealt as classes: fingerprint": '5d426f1e3b6530f9fadf',
-    "weighted, dealt as classes: first batch": 
-        [159, 48, 31, 220, 153, 228, 76, 150, 46, 180, 168, 91, 85, 239, 62, 98, 185, 167, 12, 146, 143, 100, 155,
-         74],
+    "weighted, dealt as classes: first batch":
+        [62, 228, 239, 100, 167, 185, 146, 76, 85, 74, 31, 155, 159, 91, 153, 98, 180, 220, 46, 48, 143, 150, 12,
+         168],
     "weighted, dealt as classes: part of the last batch": [50, 145, 85, 73, 189, 195, 83, 150],
-    "weighted, dealt as classes: epoch": '6bec1174c8da590b77c5ecdd8e5a146f94e1d979c644ff50c345c296bd66bbb9',
-    "weighted, dealt as classes: part of an epoch": 
+    "weighted, dealt as classes: epoch": '3a1ba120cda5465149488bc32d731aac8210f4785b44451941e9b269b3a6101c',
+    "weighted, dealt as classes: part of an epoch":
         'f52160ae979ee38a1e048d3c0432cad52c20cb320c11e04aa2cc17498e7489be',
     "weighted, lined: draws_per_epoch": [1500],
     "weighted, lined: steps_per_epoch": 25,
     "weighted, lined: fingerprint": 'e946326dc7001ade7add',
-    "weighted, lined: first batch": 
+    "weighted, lined: first batch":
         [315, 523, 1181, 1433, 560, 895, 52, 759, 451, 1190, 1239, 613, 1283, 1305, 80, 895, 953, 362, 1091, 538,
          992, 829, 1396, 1050],
-    "weighted, lined: part of the last batch": 
+    "weighted, lined: part of the last batch":
         [433, 1380, 1045, 1336, 114, 1431, 917, 1020, 1239, 842, 635, 1186, 821, 1235, 1043, 919, 454, 1014, 371,
          798],
     "weighted, lined: epoch": '6e33f1b81910419b6c4ffff74de529914a1482c4ebd7afb8fdd1e89b6feb8b56',
@@ -425,10 +423,10 @@ VECTORS = {
     "weighted, huge range: draws_per_epoch": [3000],
     "weighted, huge range: steps_per_epoch": 100,
     "weighted, huge range: fingerprint": 'aa2af177c48f21b75326',
-    "weighted, huge range: first batch": 
-        [54, 54, 54, 54, 108, 108, 270, 54, 54, 54, 54, 54, 108, 216, 54, 108, 54, 108, 54, 54, 54, 54, 54, 54],
+    "weighted, huge range: first batch":
+        [54, 108, 54, 108, 54, 54, 54, 54, 54, 108, 54, 54, 54, 54, 54, 54, 54, 54, 270, 216, 108, 108, 54, 54],
     "weighted, huge range: part of the last batch": [54, 108, 54, 108, 54, 54, 54, 108, 54, 54],
-    "weighted, huge range: epoch": 'ae0451ae5ad0d59c466fa33b74fbe0348d6e9630d03eeebe312a21a0ea59ff37',
+    "weighted, huge range: epoch": '1c440f515a29d1d483b8eb9837442d0a9b8fd4edc660fd68c6b944fe54acd203',
     "weighted, huge range: part of an epoch": '6bc7f2b86a995e90cd7fbf0cdf253e912ea6bf6194a6772fe1aef054e007c2d2',
     "weighted, even: draws_per_epoch": [96],
     "weighted, even: steps_per_epoch": 8,
@@ -447,11 +445,11 @@ VECTORS = {
     "large, undersampled: draws_per_epoch": [167424, 167424],
     "large, undersampled: steps_per_epoch": 218,
     "large, undersampled: fingerprint": 'bec3ab4d8e3e8a047514',
-    "large, undersampled: first batch": 
+    "large, undersampled: first batch":
         [580300, 15162400, 13024200, 13737100, 6051000, 2728800, 14845260, 10245000, 1254000, 3224500, 3867467,
          2356579, 6549403, 9211100, 11355400, 6105900, 6030600, 16760573, 12274500, 14976800, 15763000, 12670100,
          10957900, 6825482],
-    "large, undersampled: part of the last batch": 
+    "large, undersampled: part of the last batch":
         [6298000, 12865500, 10455200, 11641000, 12889700, 14548000, 10352600, 13190500, 10386100, 2386700, 5802600,
          13520700, 9380300, 5189700, 450000, 10126900, 5121400, 15380700, 3221000, 7274700, 4041500, 8318700,
          5603100, 12192900],
@@ -460,7 +458,7 @@ VECTORS = {
     "large, with a minimum: draws_per_epoch": [11308, 1028],
     "large, with a minimum: steps_per_epoch": 1028,
     "large, with a minimum: fingerprint": '9595c836dba7f5925080',
-    "large, with a minimum: first batch": 
+    "large, with a minimum: first batch":
         [832696, 1156592, 3237676, 6518471, 2521764, 11601796, 11642605, 2175004, 4516455, 4612684, 2654444, 715019],
     "large, with a minimum: part of the last batch": [8212132, 5952310, 8578261, 12883684],
     "large, with a minimum: epoch": '4860eb3190d534f62efa167857d05c1400dc089a25dbfd9337a671b99c5f3854',

@@ -78,8 +78,10 @@ def write_golden(values):
     for name, value in values.items():
         literal = repr(value)
         if len(name) + len(literal) > 108:
-            literal = "\n        " + written(value, 8)
-        lines.append(f"    {quoted(name)}: {literal},\n")
+            literal = written(value, 8)
+            lines.append(f"    {quoted(name)}:\n        {literal},\n")
+        else:
+            lines.append(f"    {quoted(name)}: {literal},\n")
     head, _, rest = path.read_text().partition("VECTORS = {\n")
     _, _, tail = rest.partition("}\n# fmt: on\n")
     path.write_text(head + "VECTORS = {\n" + "".join(lines) + "}\n# fmt: on\n" + tail)

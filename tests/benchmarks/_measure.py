@@ -1,4 +1,4 @@
-"""Timing that survives a shared machine: what is compared runs in turn, and the median of the paired ratios is quoted."""
+"""Timing that survives a shared machine: what is compared runs in turn, and the median of paired ratios is quoted."""
 
 import gc
 import statistics
