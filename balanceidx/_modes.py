@@ -312,7 +312,10 @@ def _limits(classes: Classes, weights: npt.NDArray[np.float64] | None) -> tuple[
             fewest.append(0)
             continue
         part = weights[begin:end]
-        total = Fraction(math.fsum(part.tolist()))
+        try:
+            total = Fraction(math.fsum(part.tolist()))
+        except OverflowError as error:
+            raise ValueError("`weights` of a class sum to more than a float can hold; scale them down.") from error
         most.append(math.floor(total / Fraction(float(part.max()))))
         fewest.append(math.ceil(total / Fraction(float(part.min()))))
     return most, fewest

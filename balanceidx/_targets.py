@@ -160,8 +160,13 @@ def _checked(shares: Sequence[Any], labels: Sequence[Any]) -> tuple[float, ...]:
 
 
 def _quantised(sizes: Sequence[int], share: Callable[[decimal.Decimal], decimal.Decimal]) -> list[int]:
-    exact = {n: share(decimal.Decimal(n)) for n in set(sizes) if n > 0}
+    try:
+        exact = {n: share(decimal.Decimal(n)) for n in set(sizes) if n > 0}
+    except decimal.DecimalException as error:
+        raise ValueError("`target` gives shares beyond 10**(10**18); choose a smaller exponent.") from error
     largest = max(exact.values())
+    if not largest:
+        raise ValueError("`target` gives shares below 10**-(10**18); choose a larger exponent.")
     scale = _CONTEXT.divide(decimal.Decimal(2**_SHARE_BITS), largest)
     whole = {n: max(1, int(_CONTEXT.multiply(value, scale))) for n, value in exact.items()}
     return [whole[n] if n > 0 else 0 for n in sizes]

@@ -19,7 +19,7 @@ from flax import nnx
 from resnet_head import batch_log, data, report
 from resnet_head.checkpoint import Checkpoints
 from resnet_head.model import HEAD_ONLY, Classifier, ResNet
-from resnet_head.options import Options, parse
+from resnet_head.options import Options, Refusal, parse
 from resnet_head.pipeline import Devices, feed
 from resnet_head.selection import METHODS, select
 from resnet_head.training import Budget, Learner, Progress, State, Weights, digest, recalls
@@ -35,7 +35,12 @@ class Experiment:
         self.options = options
         self.images = images
         self.devices = Devices()
-        self.old, self.new = data.halves(images)
+        old, new = data.halves(images)
+        self.old = data.split(images, old, seed=0)
+        self.new = [
+            data.long_tailed(data.split(images, np.roll(new, seed).tolist(), seed), IMBALANCE, options.batch_size)
+            for seed in range(options.seeds)
+        ]
         heads = len(METHODS) * options.seeds
         self.bar = tqdm(total=options.backbone_steps + heads * options.steps, unit=" steps", disable=None)
 
@@ -53,6 +58,8 @@ class Experiment:
         checkpoints = Checkpoints(folder, about | vars(budget))
         state, progress = checkpoints.restore(state, progress, batches)
         self.bar.update(progress.step)
+        if progress.step and not progress.finished(budget):
+            tqdm.write(f"{name} continues after step {progress.step}")
 
         while not progress.finished(budget):
             batch = next(batches)
@@ -80,21 +87,21 @@ class Experiment:
     def backbone(self) -> ResNet:
         """Train the ResNet on the classes that the heads will not see."""
         options = self.options
-        split = data.split(self.images, self.old, seed=0)
+        split = self.old
         rngs = nnx.Rngs(0)
-        model = Classifier(ResNet(self.images.pixels.shape[-1], rngs=rngs), len(self.old), rngs=rngs)
+        model = Classifier(ResNet(self.images.pixels.shape[-1], rngs=rngs), len(split.names), rngs=rngs)
         budget = Budget(options.backbone_steps, options.every, options.backbone_steps, learning_rate=3e-3)
         learner = Learner(model, nnx.Param, budget, self.devices)
         state, _ = self.train("backbone", "ratio(balanced)", split, learner, seed=0)
         recall = self.recalls(learner, state.best, split.test, split.test_labels)
         tqdm.write(f"backbone for {', '.join(split.names)}: balanced accuracy {recall.mean():.3f}")
-        return learner.model(state.best).backbone
+        trained: Classifier = learner.model(state.best)
+        return trained.backbone
 
     def head(self, backbone: ResNet, method: str, seed: int) -> report.Result:
         """Train a head on a long tail of the other classes, and test the weights that early stopping kept."""
         options = self.options
-        split = data.split(self.images, np.roll(self.new, seed).tolist(), seed)
-        split = data.long_tailed(split, IMBALANCE, options.batch_size)
+        split = self.new[seed]
         model = Classifier(backbone, len(split.names), rngs=nnx.Rngs(seed))
         budget = Budget(options.steps, options.every, options.patience, learning_rate=3e-2, focal=options.focal)
         learner = Learner(model, HEAD_ONLY, budget, self.devices)
@@ -117,7 +124,7 @@ class Experiment:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Train, print the table, and write it with a picture."""
-    options = parse(arguments, __doc__, len(jax.devices()))
+    options = parse(arguments, __doc__ or "", len(jax.devices()))
     images = data.digits() if options.images is None else data.folder(options.images, options.image_size)
     experiment = Experiment(options, images)
     backbone = experiment.backbone()
@@ -130,5 +137,5 @@ def main(arguments: Sequence[str] | None = None) -> None:
 if __name__ == "__main__":
     try:
         main()
-    except ValueError as error:
+    except Refusal as error:
         raise SystemExit(f"error: {error}") from error

@@ -7,7 +7,7 @@ fixed and a sample can be drawn in pieces.
 
 import math
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cache
 
 import numpy as np
 
@@ -17,8 +17,6 @@ from balanceidx._mixing import State
 Permuter = Callable[[int, int, int], np.ndarray]
 WordSource = Callable[[int, int], np.ndarray]
 Schedule = Callable[[np.ndarray], State]
-
-PIECE = 64  # controls draw this many rows from one numpy generator
 
 
 # ---- keys ----------------------------------------------------------------------------------------------------------
@@ -33,12 +31,12 @@ def fold(*words) -> State:
 
 
 def _one_bit_apart(i):
-    """Keys 2k and 2k + 1 differ in a single bit of one word: of the seed, the pass or the class, in turn."""
+    """Keys 2k and 2k + 1 of seed k differ in one bit: of the seed's high word, the pass or the class, in turn."""
     pair, flipped = i // 2, i % 2
     mask = flipped << (pair % 32)
     which = pair // 32 % 3
     flips = [np.where(which == word, mask, 0) for word in range(3)]
-    return fold(flips[0] ^ pair, 0, _mixing.POOL, flips[1] ^ 3, 0, flips[2])
+    return fold(pair, flips[0], _mixing.POOL, flips[1] ^ 3, 0, flips[2])
 
 
 # What two consecutive keys may differ in. Word orders are those of docs/stream-format.md, section 2.
@@ -180,7 +178,7 @@ def radices(n: int) -> tuple[int, int]:
     return int(high[0]), int(low[0])
 
 
-@lru_cache(maxsize=None)
+@cache
 def kept_difference(a: int, b: int, rounds: int) -> float:
     """How much likelier than by chance an ideal network keeps the difference of high digits of two places.
 

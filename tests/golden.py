@@ -1,7 +1,7 @@
 """Golden vectors of stream format 1: what the library must produce, on every platform and numpy release, for ever.
 
-The literals below were computed by `tests/reference.py`, the second implementation, not by the library; all of them, the
-whole epochs of the plans of 2^24 + 1 items included. `python -m tests.regenerate_vectors` writes them anew.
+The literals below were computed by `tests/reference.py`, the second implementation, not by the library; all of them,
+the whole epochs of the plans of 2^24 + 1 items included. `python -m tests.regenerate_vectors` writes them anew.
 
 A plain module: it needs numpy and balanceidx only. `check()` raises an AssertionError at the first difference.
 """

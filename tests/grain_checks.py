@@ -45,7 +45,7 @@ def loader(plan, rank, shards, workers, num_epochs=EPOCHS, **options):
         sampler=sampler,
         worker_count=workers,
         shard_options=grain.sharding.ShardOptions(rank, shards, drop_remainder=True),
-        operations=[grain.transforms.Batch(sampler.batch_size, drop_remainder=True)],
+        operations=[grain.transforms.Batch(sampler.local_batch_size, drop_remainder=True)],
     )
 
 

@@ -141,7 +141,7 @@ def quantised(reals):
 
 def power_shares(sizes, q):
     if q in (0, 1):
-        return [n**q for n in sizes]
+        return [n ** int(q) for n in sizes]
     return quantised([DIGITS.power(Decimal(n), Decimal(q)) for n in sizes])
 
 

@@ -1,7 +1,8 @@
 """Write the golden vectors of tests/golden.py and of docs/stream-format.md anew: `python -m tests.regenerate_vectors`.
 
-The values come from tests/reference.py. To add a vector, add its question (an expression or a plan in golden.py; a line
-`expression == 0` in a ```text block of the page's last section) and run this; it takes about two minutes.
+The values come from tests/reference.py: after a change of the format, change that first. To add a vector, add its
+question (an expression or a plan in golden.py; a line `expression == 0` in a ```text block of the page's last section)
+and run this; it takes about a minute.
 """
 
 import ast

@@ -197,7 +197,9 @@ def ratio_cases(draw: st.DrawFn, bounded: bool = False, item_weights: bool = Fal
     most: list[int | None] = [None] * count
     if bounded and draw(st.booleans()):
         draws = steps * batch_size
-        needed = max((draws + count) / sum(drawable[c] for c in wanted), *(max(1, least[c]) / drawable[c] for c in wanted))
+        needed = max(
+            (draws + count) / sum(drawable[c] for c in wanted), *(max(1, least[c]) / drawable[c] for c in wanted)
+        )
         arguments["max_repeats"] = needed * (1 + draw(st.sampled_from([1e-9, 0.01, 0.3, 3.0])))
         most = [int(Fraction(arguments["max_repeats"]) * n) for n in drawable]
     return Case("ratio", arguments, group, weights, shares, least, most)

@@ -118,9 +118,9 @@ def test_bounds_hold_and_the_rest_is_shared_in_proportion(problem):
     # The least draw of one binds only if a class would get none without it.
     implicit = [max(low, int(share > 0)) for low, share in zip(least, shares, strict=True)]
     candidates = [fair_parts(draws, shares, low, most) for low in (least, implicit)]
-    assert any(
-        all(abs(count - part) < 1 for count, part in zip(counts, parts, strict=True)) for parts in candidates
-    ), f"{counts} instead of {[[float(part) for part in parts] for parts in candidates]}"
+    assert any(all(abs(count - part) < 1 for count, part in zip(counts, parts, strict=True)) for parts in candidates), (
+        f"{counts} instead of {[[float(part) for part in parts] for parts in candidates]}"
+    )
 
 
 def test_what_a_minimum_takes_is_shared_in_proportion():

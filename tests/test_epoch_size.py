@@ -123,12 +123,29 @@ def test_item_weights_decide_what_repeats_and_what_appears():
         assert np.bincount(over.epoch_indices(0, epoch=epoch)).tolist() == [1, 1, 2, 4]
 
 
-def test_undersampling_a_tiny_share_is_found_quickly():
-    # Between 1.5e6 and 2.5e6 steps the small class is over by a single draw: too many lengths to walk one by one.
-    labels = np.zeros(4_000_000, np.int8)
+def test_oversample_with_a_cap_that_allows_it():
+    labels = [0] * 10 + [1] * 5
+    free = bx.ratio(labels, batch_size=3, epoch_size="oversample")
+    capped = bx.ratio(labels, batch_size=3, epoch_size="oversample", max_repeats=100)
+    assert capped.steps_per_epoch == free.steps_per_epoch == 7
+
+
+@pytest.mark.timeout(10)
+@pytest.mark.parametrize(
+    ("name", "size", "share", "steps"),
+    [
+        # Between 1.5e6 and 2.5e6 steps the small class is over by a single draw: too many lengths to walk one by one.
+        ("undersample", 4_000_000, 1e-6, 2_500_002),
+        # Below 1.5e9 steps it is short of a single draw.
+        ("oversample", 4, 1e-9, 1_500_000_001),
+    ],
+)
+def test_an_epoch_for_a_tiny_share_is_found_quickly(name, size, share, steps):
+    labels = np.zeros(size, np.int8)
     labels[:2] = 1
-    plan = bx.ratio(labels, {0: 1, 1: 1e-6}, batch_size=1, epoch_size="undersample")
-    assert plan.steps_per_epoch == 2_500_002
+    plan = bx.ratio(labels, {0: 1, 1: share}, batch_size=1, epoch_size=name)
+    assert abs(plan.steps_per_epoch - steps) <= 2
+    assert plan.draws_per_epoch[1] == 2
 
 
 # ---- the door ------------------------------------------------------------------------------------------------------

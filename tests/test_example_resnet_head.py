@@ -132,7 +132,7 @@ def test_every_device_holds_what_is_promised(runs, whole):
 
 @pytest.fixture(scope="module")
 def killed(runs) -> tuple[int, int, Path]:
-    """A run named "killed", in the backbone and in the third head: the batches logged at either kill, its checkpoint."""
+    """A run killed in the backbone and in the third head: batches logged at either kill, and its checkpoint."""
     checkpoint = runs.folder / "killed" / "checkpoint"
     command = (*QUICK, "--checkpoint", str(checkpoint))
     in_the_backbone = BACKBONE_STEPS // 2 + 5
@@ -261,6 +261,9 @@ def test_the_split_and_its_long_tail(parts, batch_size):
         assert (images.labels[items] == labels + 5).all()
     with pytest.raises(ValueError, match="too few images for a tail of 1:20 in batches of 400"):
         data.long_tailed(whole, 20, 400)
+    few = data.Images(images.pixels[:7], np.zeros(7, np.int64), ("zero",))
+    with pytest.raises(ValueError, match="class 'zero' has 7 images, but 8 are the least"):
+        data.split(few, [0], seed=0)
 
 
 def test_unseen_and_composition(parts):

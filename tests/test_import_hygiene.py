@@ -26,7 +26,7 @@ def test_core_loads_no_framework():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("framework", ["torch", "grain"])
+@pytest.mark.parametrize("framework", ["torch", "grain", "jax"])
 def test_the_check_can_fail(framework):
     assert framework in frameworks_loaded_by(f"balanceidx_{framework}")
 

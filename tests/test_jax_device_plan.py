@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 import balanceidx as bx
 import balanceidx_jax as bj
+from balanceidx import _mixing
 from balanceidx_jax._device_plan import DevicePlan
 from strategies import cases, epochs, layouts, seeds
 
@@ -79,8 +80,8 @@ FAMILIES = [
 def one_shape(plan: DevicePlan) -> DevicePlan:
     """Say that pools may have any number of rounds, so that all plans of a mode compile alike."""
     pools = plan._pools
-    domain = dataclasses.replace(pools.domain, counts=(0, 16, 24, 32), walks=True)
-    assert set(np.asarray(domain.rounds).tolist()) <= set(domain.counts)
+    counts = sorted({_mixing.rounds_for(n) for n in range(1, ITEMS + 1)} | set(pools.domain.counts))
+    domain = dataclasses.replace(pools.domain, counts=tuple(counts), walks=True)
     return dataclasses.replace(plan, _pools=dataclasses.replace(pools, domain=domain))
 
 
@@ -186,9 +187,10 @@ def test_scan_over_epochs_and_steps():
 def test_epoch_tables_give_the_same_batches():
     plan, on_device = plan_and_device()
     tables = bj.epoch_tables(on_device, 2**63 + 1, 8)
-    for options in ({"rank": 1, "world_size": 2, "blocks": 3}, {"order": "dealt"}):
-        expected = plan.batch_indices(2**63 + 1, 4, epoch=8, **options)
-        assert (np.asarray(tables.batch_indices(4, **options)) == expected).all()
+    options = {"rank": 1, "world_size": 2, "blocks": 3, "order": "dealt"}
+    assert (
+        np.asarray(tables.batch_indices(4, **options)) == plan.batch_indices(2**63 + 1, 4, epoch=8, **options)
+    ).all()
 
 
 def test_leaves_are_32_bit_or_smaller_and_plans_of_one_shape_compile_once():
@@ -212,7 +214,6 @@ def test_seeds_of_every_form_agree():
     plan, on_device = plan_and_device()
     small, large = 2**32 - 1, 2**64 - 1
     traced = jax.jit(bj.batch_indices)
-    assert (np.asarray(traced(on_device, np.uint32(small), 0)) == plan.batch_indices(small, 0)).all()
     assert (np.asarray(traced(on_device, bj.seed_words(large), 0)) == plan.batch_indices(large, 0)).all()
     for seed in (large, bj.seed_words(large), list(map(int, bj.seed_words(large)))):
         assert (np.asarray(bj.batch_indices(on_device, seed, 0)) == plan.batch_indices(large, 0)).all()

@@ -14,7 +14,7 @@ from environments import ROOT, Environment
 # Builds a wheel and a virtual environment: about 15 seconds.
 pytestmark = pytest.mark.slow
 
-PACKAGES = {"balanceidx", "balanceidx_torch", "balanceidx_grain"}
+PACKAGES = {"balanceidx", "balanceidx_torch", "balanceidx_grain", "balanceidx_jax"}
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +88,9 @@ def test_version_is_told_alike(bare):
     assert told == declared
 
 
-@pytest.mark.parametrize(("adapter", "name", "extra"), [("torch", "PyTorch", "torch"), ("grain", "Grain", "grain")])
+@pytest.mark.parametrize(
+    ("adapter", "name", "extra"), [("torch", "PyTorch", "torch"), ("grain", "Grain", "grain"), ("jax", "JAX", "jax")]
+)
 def test_an_adapter_names_the_missing_framework(bare, adapter, name, extra):
     code = f"""
 try:

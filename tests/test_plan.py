@@ -44,7 +44,11 @@ def test_epoch_range_and_batch_agree_bit_for_bit(data, case):
     assert whole.dtype == np.int64
     assert whole.shape == (plan.steps_per_epoch * plan.batch_size // call["world_size"],)
     batches = whole.reshape(plan.steps_per_epoch, -1)
-    for step in {0, plan.steps_per_epoch - 1, *data.draw(st.sets(st.integers(0, plan.steps_per_epoch - 1), max_size=8))}:
+    for step in {
+        0,
+        plan.steps_per_epoch - 1,
+        *data.draw(st.sets(st.integers(0, plan.steps_per_epoch - 1), max_size=8)),
+    }:
         batch = plan.batch_indices(step=step, **call)
         assert batch.dtype == np.int64 and (batch == batches[step]).all()
     start, stop = sorted(data.draw(st.tuples(*[st.integers(0, plan.steps_per_epoch)] * 2), "range"))

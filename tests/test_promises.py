@@ -19,17 +19,14 @@ from hypothesis import strategies as st
 
 import balanceidx as bx
 from strategies import (
-    IID,
     MODES,
     Case,
     assert_floor_or_ceil,
     cases,
-    class_sizes,
     divisors,
     epochs,
     exact_shares,
     layouts,
-    ratio_cases,
     seeds,
 )
 

@@ -131,7 +131,10 @@ def test_elastic_two_four_one_in_the_middle_of_an_epoch():
             stream.load_state_dict(state)
         batches += [np.concatenate([next(stream) for stream in ranks]) for _ in range(count)]
         state = ranks[-1].state_dict()
-    used = [np.bincount(np.concatenate(batches[:8]), minlength=102), np.bincount(np.concatenate(batches), minlength=102)]
+    used = [
+        np.bincount(np.concatenate(batches[:8]), minlength=102),
+        np.bincount(np.concatenate(batches), minlength=102),
+    ]
     for epochs, counts in enumerate(used, start=1):
         assert (counts == sum(np.bincount(PLAN.epoch_indices(9, epoch=e), minlength=102) for e in range(epochs))).all()
     assert (state["epoch"], state["step"]) == (2, 0)

@@ -302,7 +302,9 @@ def test_a_plan_of_found_labels():
 
 def test_labels_that_cannot_be_found():
     datasets = pytest.importorskip("datasets")
-    with pytest.raises(TypeError, match=r"No labels found in `dataset`, a list: it has none of 'targets', 'labels', .*"):
+    with pytest.raises(
+        TypeError, match=r"No labels found in `dataset`, a list: it has none of 'targets', 'labels', .*"
+    ):
         labels_of([1, 2])
     with pytest.raises(TypeError, match=r"a TensorDataset: it has none of .* read them once yourself, such as \[int"):
         labels_of(TensorDataset(FEATURES))
@@ -311,7 +313,11 @@ def test_labels_that_cannot_be_found():
 
 
 def test_labels_that_are_not_one_per_item():
-    with pytest.raises(ValueError, match=r"The last tensor of the TensorDataset is not one label per item: its shape is"):
+    with pytest.raises(
+        ValueError, match=r"The last tensor of the TensorDataset is not one label per item: its shape is"
+    ):
         labels_of(TensorDataset(FEATURES, FEATURES))
-    with pytest.raises(ValueError, match=r"`WithTargets.targets` is not one label per item: its shape is \(2,\), and the"):
+    with pytest.raises(
+        ValueError, match=r"`WithTargets.targets` is not one label per item: its shape is \(2,\), and the"
+    ):
         labels_of(WithTargets("targets", [0, 1]))

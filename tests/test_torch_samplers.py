@@ -18,10 +18,9 @@ PLAN = bx.ratio(LABELS, batch_size=24, epoch_size=24 * 11)
 ALL = [PlanSampler, PlanBatchSampler, InterleavedPlanBatchSampler]
 
 
-@pytest.fixture(params=[1 << 10, 24], ids=["one block", "many blocks"])
-def block_size(request, monkeypatch):
-    monkeypatch.setattr(_delivery, "FIRST_BLOCK", request.param)
-    monkeypatch.setattr(_delivery, "LARGEST_BLOCK", request.param)
+@pytest.fixture(params=[1 << 12, 24], ids=["one list", "many lists"])
+def list_size(request, monkeypatch):
+    monkeypatch.setattr(_delivery, "LIST_SIZE", request.param)
 
 
 def batches(epoch=0, rank=0, world_size=1, seed=0):
@@ -43,7 +42,7 @@ def flat(elements):
     return np.ravel(elements).tolist()
 
 
-@pytest.mark.usefixtures("block_size")
+@pytest.mark.usefixtures("list_size")
 @pytest.mark.parametrize("world_size", [1, 2, 4, 24])
 def test_every_shape_yields_the_plan(world_size):
     for rank in range(world_size):
@@ -227,7 +226,9 @@ def test_bad_arguments_are_refused_at_once(kind):
         kind(BatchSampler(range(4), 2, False), 0)
     with pytest.raises(ValueError, match=r"`seed` must be at least 0, not -1"):
         kind(PLAN, -1)
-    with pytest.raises(ValueError, match=r"`batch_size` \(=24, all ranks together\) must be divisible by .* \(=5 \* 1\)"):
+    with pytest.raises(
+        ValueError, match=r"`batch_size` \(=24, all ranks together\) must be divisible by .* \(=5 \* 1\)"
+    ):
         make(kind, world_size=5)
     with pytest.raises(ValueError, match=r"`epoch` must be below 2\*\*32"):
         make(kind).set_epoch(2**32)

@@ -23,10 +23,9 @@ ALL = [PlanSampler, PlanBatchSampler, InterleavedPlanBatchSampler]
 pytestmark = pytest.mark.filterwarnings("ignore:'set_vital' is deprecated:UserWarning")
 
 
-@pytest.fixture(params=[1 << 10, 24], ids=["one block", "many blocks"])
-def block_size(request, monkeypatch):
-    monkeypatch.setattr(_delivery, "FIRST_BLOCK", request.param)
-    monkeypatch.setattr(_delivery, "LARGEST_BLOCK", request.param)
+@pytest.fixture(params=[1 << 12, 24], ids=["one list", "many lists"])
+def list_size(request, monkeypatch):
+    monkeypatch.setattr(_delivery, "LIST_SIZE", request.param)
 
 
 def make(kind, plan=PLAN, seed=0, world_size=2):
@@ -52,7 +51,7 @@ def test_the_iterator_is_stateful_and_the_sampler_is_not(kind):
     assert isinstance(iter(sampler), Stateful) and not isinstance(sampler, Stateful)
 
 
-@pytest.mark.usefixtures("block_size")
+@pytest.mark.usefixtures("list_size")
 @pytest.mark.parametrize("kind", ALL)
 @settings(max_examples=40)
 @given(data=st.data())

@@ -92,9 +92,17 @@ def test_accelerate_shares_a_rank_s_batches_again(accelerate):
         assert epoch == promised(PLAN, rank, 0)[rank::2][:3], "if this fails, accelerate has changed: see docs/torch.md"
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.skipif(not importlib.util.find_spec("ray"), reason="ray is not installed")
 def test_ray_train(tmp_path):
     from launch import ROOT
 
-    out = python(ROOT / "examples" / "ray_train.py", "--storage", tmp_path, RAY_USAGE_STATS_ENABLED="0")
+    out = python(
+        ROOT / "examples" / "ray_train.py",
+        "--storage",
+        tmp_path,
+        seconds=540,
+        RAY_USAGE_STATS_ENABLED="0",
+        HOME=str(tmp_path),
+    )
     assert "every batch of every rank is as planned" in out

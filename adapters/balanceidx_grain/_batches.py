@@ -89,7 +89,7 @@ def batches(
         return grain.MapDataset.range(steps).map_with_index(_Batch(run, rank, source))
     records = source if isinstance(source, grain.MapDataset) else grain.MapDataset.source(source)
     selected = grain.MapDataset.select_from_datasets([records], _Records(run, rank))
-    return selected.batch(run.rank_size, drop_remainder=True, batch_fn=batch_fn)
+    return selected.batch(run.local_batch_size, drop_remainder=True, batch_fn=batch_fn)
 
 
 class _Batch:
@@ -113,7 +113,7 @@ class _Records(grain.transforms.DatasetSelectionMap):  # type: ignore[misc]
         self._first = run.first
         self._rank = rank
         self._blocks = Blocks(run)
-        self._size = run.rank_size
+        self._size = run.local_batch_size
         self._length = (sys.maxsize // self._size if run.steps is None else run.steps) * self._size
 
     def __len__(self) -> int:

@@ -34,7 +34,7 @@ class Blocks:
 
     def __init__(self, run: Run) -> None:
         self.run = run
-        self._steps = min(run.plan.steps_per_epoch, max(1, _INDICES_AT_ONCE // run.rank_size))
+        self._steps = min(run.plan.steps_per_epoch, max(1, _INDICES_AT_ONCE // run.local_batch_size))
         self._room = 2 + _STEPS_KEPT // self._steps
         self._forget()
 
@@ -65,7 +65,7 @@ class Blocks:
             run.seed, start, stop, rank, epoch=epoch, world_size=run.world_size, blocks=run.blocks
         )
         indices.flags.writeable = False
-        return indices.reshape(-1, run.rank_size)
+        return indices.reshape(-1, run.local_batch_size)
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave what was computed behind."""

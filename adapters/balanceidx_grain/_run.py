@@ -103,7 +103,7 @@ class Run:
         return cls(plan, seed, ranks, blocks, first, steps)
 
     @property
-    def rank_size(self) -> int:
+    def local_batch_size(self) -> int:
         """Items in one rank's part of a batch."""
         return self.plan.batch_size // self.world_size
 

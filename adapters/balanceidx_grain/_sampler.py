@@ -37,7 +37,7 @@ class PlanSampler:
     ...     sampler=sampler,
     ...     worker_count=sampler.worker_count,
     ...     shard_options=grain.sharding.ShardOptions(shard_index=1, shard_count=2, drop_remainder=True),
-    ...     operations=[grain.transforms.Batch(sampler.batch_size, drop_remainder=True)],
+    ...     operations=[grain.transforms.Batch(sampler.local_batch_size, drop_remainder=True)],
     ... )
     >>> bool((next(iter(loader)) == plan.batch_indices(seed=0, step=0, rank=1, world_size=2)).all())
     True
@@ -47,17 +47,17 @@ class PlanSampler:
     plan, seed
         As in `Plan.batch_indices`.
     shard_count, worker_count : int
-        Those of the loader. Its batch size must be this sampler's `batch_size`.
+        Those of the loader. Its batch size must be this sampler's `local_batch_size`.
     num_epochs : int, optional
         Number of epochs, one after the other, counted from epoch 0; None for no end.
     blocks : int
-        As in `Plan.batch_indices`; the loader may then also make batches of `batch_size // blocks`.
+        As in `Plan.batch_indices`; the loader may then also make batches of `local_batch_size // blocks`.
     start : mapping, optional
         Begin at a saved position (`state_dict`) instead of at epoch 0, step 0.
 
     Attributes
     ----------
-    batch_size : int
+    local_batch_size : int
         Items in one shard's part of a batch: what to give to Batch.
     shard_count, worker_count : int
         As given.
@@ -88,10 +88,10 @@ class PlanSampler:
         run = Run.of(plan, seed, shard_count, blocks, num_epochs, start, name="shard_count")
         self.shard_count = run.world_size
         self.worker_count = _checks.integer("worker_count", worker_count, 0, 1 << 16)
-        self.batch_size = run.rank_size
+        self.local_batch_size = run.local_batch_size
         self._first, self._seed = run.first, run.seed
         self._workers = max(self.worker_count, 1)  # without workers, the loader itself takes every record
-        self._block_size = run.rank_size // run.blocks
+        self._block_size = run.local_batch_size // run.blocks
         self._length = _steps(run, self._workers) * plan.batch_size
         self._repr = (
             f"PlanSampler(fingerprint={plan.fingerprint!r}, seed={run.seed}, batch_size={plan.batch_size}, "
@@ -113,7 +113,7 @@ class PlanSampler:
             raise IndexError(f"index {index} is not in [0, {self._length}), the records of the run.")
         local, shard = divmod(index, self.shard_count)
         local, worker = divmod(local, self._workers)
-        turn, place = divmod(local, self.batch_size)
+        turn, place = divmod(local, self.local_batch_size)
         number = self._first + turn * self._workers + worker
         return _Metadata(index, self._blocks.row(shard, number).item(place), self, number, shard, place)
 
@@ -150,7 +150,7 @@ class _Metadata(grain.RecordMetadata):  # type: ignore[misc]
         """Generator of this record alone, the same for any number of workers."""
         if self._generator is None:
             sampler = self._sampler
-            record = (self._number * sampler.shard_count + self._shard) * sampler.batch_size + self._place
+            record = (self._number * sampler.shard_count + self._shard) * sampler.local_batch_size + self._place
             # Four words of 32 bits: without a fixed width, two pairs (seed, record) could read the same.
             words = sampler._seed & _WORD, sampler._seed >> 32, record & _WORD, record >> 32
             self._generator = np.random.default_rng(words)
@@ -161,10 +161,10 @@ class _Metadata(grain.RecordMetadata):  # type: ignore[misc]
         sampler = self._sampler
         if (self._place + 1) % sampler._block_size:
             raise ValueError(
-                f"a batch ends with record {self._place} of the {sampler.batch_size} that rank {self._shard} has for "
-                f"step number {self._number}, so its records do not belong together. With {sampler!r}, the DataLoader "
-                f"needs shard_count={sampler.shard_count}, worker_count={sampler.worker_count} and "
-                f"Batch({sampler.batch_size}, drop_remainder=True), with no Filter or FlatMap before it."
+                f"a batch ends with record {self._place} of the {sampler.local_batch_size} that rank {self._shard} has "
+                f"for step number {self._number}, so its records do not belong together. With {sampler!r}, the "
+                f"DataLoader needs shard_count={sampler.shard_count}, worker_count={sampler.worker_count} and "
+                f"Batch({sampler.local_batch_size}, drop_remainder=True), with no Filter or FlatMap before it."
             )
         return grain.RecordMetadata(index=self.index, rng=self.rng)
 

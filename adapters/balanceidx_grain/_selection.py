@@ -84,7 +84,7 @@ class SelectionMap(grain.transforms.DatasetSelectionMap):  # type: ignore[misc]
         if index < 0:
             raise IndexError(f"index {index} is negative; records are counted from 0.")
         local, shard = divmod(index, self._run.world_size)
-        number, place = divmod(local, self._run.rank_size)
+        number, place = divmod(local, self._run.local_batch_size)
         item: int = self._blocks.row(shard, self._run.first + number).item(place)
         dataset = bisect_right(self._offsets, item) - 1
         return dataset, item - self._offsets[dataset]

@@ -76,7 +76,7 @@ def global_batch(
     start_of = {part * length: place * length for place, part in enumerate(held)}
 
     def globalize(path: Any, leaf: Any) -> jax.Array:
-        name = f"load(...){jax.tree_util.keystr(path)}" if load is not None else "the indices"
+        name = "the batch of indices" if load is None else f"load(...){jax.tree_util.keystr(path)}"
         rows = _fitting(name, np.asarray(leaf), len(indices))
 
         def part(index: tuple[slice, ...] | None) -> npt.NDArray[Any]:
@@ -138,6 +138,6 @@ def _fitting(name: str, rows: npt.NDArray[Any], count: int) -> npt.NDArray[Any]:
         if int(rows.min()) < limits.min or int(rows.max()) > limits.max:
             raise ValueError(
                 f"{name} holds {rows.dtype} values from {int(rows.min())} to {int(rows.max())}, which do not fit the "
-                f"{dtype} that JAX makes of them; let load return smaller values, or turn on jax_enable_x64."
+                f"{dtype} that JAX makes of them; pass a `load` that returns smaller values, or turn on jax_enable_x64."
             )
     return rows.astype(dtype, copy=False)

@@ -126,7 +126,10 @@ class EpochPools:
         pass_ = low + passed + again.astype(np.uint32)
         overflow = (pass_ < low).astype(np.uint32)
         state = Key(self.keys.u[overflow, classes], self.keys.v[overflow, classes])
-        place = permute(place, pools.domain.take(classes), absorb(state, pass_))
+        domain = pools.domain.take(classes)
+        place, pass_, state, domain = jax.lax.optimization_barrier((place, pass_, state, domain))
+        place = permute(place, domain, absorb(state, pass_))
+        place = jax.lax.optimization_barrier(place)
         index = pools.begin[classes] + place
         if pools.lines is not None:
             seat, phase = (_wide.Wide(w.high[classes], w.low[classes]) for w in (pools.seat, self.phase))

@@ -1,9 +1,10 @@
-"""Delivery: one epoch's elements, computed some thousands at a time and handed out without a Python call for each.
+"""Delivery: one epoch's elements, handed out without a Python call for each.
 
 Requirements, and what they led to:
 
 * an epoch of 1e7 indices is delivered one by one: the iterator is an `itertools.chain`, which runs in C, over lists;
-* the first index is wanted at once, and small computations cost more an index: blocks begin small and grow;
+* a list of Python ints is made faster where the ones before have just been freed: lists are short, and what they are
+  made from is computed in larger blocks, by the source;
 * torchdata asks the iterator for its state after every batch: the position is what the current list has not yet
   handed out, so nobody counts, and every state is a small new dict;
 * a state is loaded into an iterator that has just been made, or into one that has begun: both move.
@@ -19,9 +20,8 @@ from balanceidx_torch._epochs import Epochs
 
 T = TypeVar("T")
 
-# Indices in the first block and in the largest: one on which a call's overhead no longer shows, and which still takes
-# a few milliseconds.
-FIRST_BLOCK, LARGEST_BLOCK = 1 << 10, 1 << 16
+# Indices in a list: their int objects fit into a core's cache.
+LIST_SIZE = 1 << 12
 
 
 class Source(Protocol[T]):
@@ -54,8 +54,8 @@ class Source(Protocol[T]):
         ...
 
 
-class _Blocks(Generic[T]):
-    """Iterator over list iterators, one for each block of steps, that knows how far the current one has come."""
+class _Lists(Generic[T]):
+    """Iterator over list iterators, one for every few steps, that knows how far the current one has come."""
 
     def __init__(self, source: Source[T], epochs: Epochs) -> None:
         self.source = source
@@ -66,10 +66,9 @@ class _Blocks(Generic[T]):
         self.epoch = epoch
         self.step = step  # the first one not in `current`
         self.skip = within  # elements of that step not to hand out
-        self.size = FIRST_BLOCK
         self.current: Iterator[T] = iter(())
 
-    def __iter__(self) -> "_Blocks[T]":
+    def __iter__(self) -> "_Lists[T]":
         return self
 
     def __next__(self) -> Iterator[T]:
@@ -77,11 +76,10 @@ class _Blocks(Generic[T]):
         self.epochs.note(self)
         if self.step >= steps:
             raise StopIteration
-        stop = min(steps, self.step + max(1, self.size // self.source.indices_per_step))
+        stop = min(steps, self.step + max(1, LIST_SIZE // self.source.indices_per_step))
         elements = self.source.fetch(self.epoch, self.step, stop)
         del elements[: self.skip]
         self.step, self.skip = stop, 0
-        self.size = min(4 * self.size, LARGEST_BLOCK)
         self.current = iter(elements)
         return self.current
 
@@ -96,12 +94,12 @@ class _Blocks(Generic[T]):
 class Delivery(chain[T]):
     """Iterator over the elements of one epoch, with a state by torchdata's protocol. Made by `deliver`."""
 
-    _blocks: _Blocks[T]
+    _lists: _Lists[T]
 
     def state_dict(self) -> dict[str, Any]:
         """Position of the element that comes next, with its epoch; a new dict every time."""
-        blocks = self._blocks
-        return blocks.source.write(blocks.epoch, *blocks.position())
+        lists = self._lists
+        return lists.source.write(lists.epoch, *lists.position())
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Continue from a saved position, unless `set_epoch` has chosen another epoch than that of the state.
@@ -111,17 +109,17 @@ class Delivery(chain[T]):
         ValueError
             When the state does not fit; the iterator is then unchanged.
         """
-        blocks = self._blocks
-        epoch, step, within = blocks.source.read(state)
-        if blocks.epochs.accepts(epoch, step >= blocks.source.steps(epoch)):
-            deque(blocks.current, maxlen=0)  # what the chain still holds of the old position
-            blocks.move(epoch, step, within)
-            blocks.epochs.note(blocks)
+        lists = self._lists
+        epoch, step, within = lists.source.read(state)
+        if lists.epochs.accepts(epoch, step >= lists.source.steps(epoch)):
+            deque(lists.current, maxlen=0)  # what the chain still holds of the old position
+            lists.move(epoch, step, within)
+            lists.epochs.note(lists)
 
 
 def deliver(source: Source[T], epochs: Epochs) -> Delivery[T]:
     """Begin the epoch that comes next; nothing is computed, and `epochs` stays as it is, until elements are taken."""
-    blocks = _Blocks(source, epochs)
-    delivery = cast("Delivery[T]", Delivery.from_iterable(blocks))
-    delivery._blocks = blocks
+    lists = _Lists(source, epochs)
+    delivery = cast("Delivery[T]", Delivery.from_iterable(lists))
+    delivery._lists = lists
     return delivery

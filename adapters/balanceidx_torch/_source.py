@@ -1,11 +1,30 @@
-"""A plan as torch wants it: lists of Python ints, and a state that any layout can load."""
+"""A plan as torch wants it: lists of Python ints, and a state that any layout can load.
+
+The first index is wanted at once, and small computations cost more an index: blocks begin small and grow.
+"""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 from balanceidx import Plan
 from balanceidx._stream import read_state
+
+# Indices in the largest block: a call's overhead no longer shows, and it still takes only a few milliseconds.
+LARGEST_BLOCK = 1 << 17
+
+
+@dataclass
+class _Ahead:
+    """What was computed: the steps start .. stop - 1 of an epoch."""
+
+    epoch: int = -1
+    start: int = 0
+    stop: int = 0
+    indices: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
 
 
 @dataclass(frozen=True)
@@ -25,6 +44,7 @@ class PlanSource:
     world_size: int
     blocks: int = 1
     list_size: int | None = None
+    _ahead: _Ahead = field(default_factory=_Ahead, repr=False)
 
     @property
     def indices_per_step(self) -> int:
@@ -42,11 +62,24 @@ class PlanSource:
 
     def fetch(self, epoch: int, start: int, stop: int) -> list[Any]:
         """Elements of the steps start .. stop - 1, in a new list."""
-        indices = self.plan.range_indices(
-            self.seed, start, stop, self.rank, epoch=epoch, world_size=self.world_size, blocks=self.blocks
-        )
+        ahead = self._ahead
+        if epoch != ahead.epoch or not ahead.start <= start <= stop <= ahead.stop:
+            self._compute(epoch, start, stop)
+        width = self.indices_per_step
+        indices = ahead.indices[(start - ahead.start) * width : (stop - ahead.start) * width]
         elements: list[Any] = (indices if self.list_size is None else indices.reshape(-1, self.list_size)).tolist()
         return elements
+
+    def _compute(self, epoch: int, start: int, stop: int) -> None:
+        """Compute what is wanted, and if that continues the last block, some more of the same size."""
+        ahead, wanted = self._ahead, (stop - start) * self.indices_per_step
+        continued = epoch == ahead.epoch and start == ahead.stop
+        times = min(4 * len(ahead.indices), LARGEST_BLOCK) // wanted if continued else 1
+        stop = min(self.plan.steps_per_epoch, start + (stop - start) * max(1, times))
+        ahead.indices = self.plan.range_indices(
+            self.seed, start, stop, self.rank, epoch=epoch, world_size=self.world_size, blocks=self.blocks
+        )
+        ahead.epoch, ahead.start, ahead.stop = epoch, start, stop
 
     def write(self, epoch: int, step: int, within: int = 0) -> dict[str, Any]:
         """State at a position; that of `balanceidx.Stream` unless it is inside a step or at the end of an epoch."""

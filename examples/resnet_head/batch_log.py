@@ -17,6 +17,7 @@ def append(path: Path, training: str, step: int, batch: dict[str, jax.Array]) ->
         "labels": _per_device(batch["label"]),
         "pixels": hashlib.sha256(np.asarray(batch["image"]).data).hexdigest()[:20],  # after the augmentation
     }
+    path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a") as file:
         file.write(json.dumps(line) + "\n")
 

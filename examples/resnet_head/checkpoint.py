@@ -9,6 +9,7 @@ import grain
 import jax
 import orbax.checkpoint as ocp
 
+from resnet_head.options import Refusal
 from resnet_head.training import Progress, State
 
 
@@ -66,7 +67,7 @@ class Checkpoints:
         if wrong:
             there = ", ".join(f"{name} {about.get(name)!r}" for name in wrong)
             here = ", ".join(f"{name} {self.about[name]!r}" for name in wrong)
-            raise ValueError(
+            raise Refusal(
                 f"`--checkpoint`: {self.folder} belongs to another run: it has {there}, this run has {here}. "
                 f"Repeat the command that began it, or give another folder."
             )

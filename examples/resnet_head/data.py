@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from resnet_head.options import Refusal
+
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
@@ -49,7 +51,7 @@ def folder(path: Path, size: int) -> Images:
     from PIL import Image
 
     if not path.is_dir():
-        raise ValueError(f"`--images` {path} is not a folder.")
+        raise Refusal(f"`--images` {path} is not a folder.")
     classes = sorted(entry for entry in path.iterdir() if entry.is_dir() and not entry.name.startswith("."))
     pixels: list[npt.NDArray[np.uint8]] = []
     labels: list[int] = []
@@ -61,10 +63,10 @@ def folder(path: Path, size: int) -> Images:
                 with Image.open(file) as image:
                     pixels.append(np.asarray(image.convert("RGB").resize((size, size)), np.uint8))
             except OSError as error:
-                raise ValueError(f"`--images`: cannot decode {file}: {error}") from error
+                raise Refusal(f"`--images`: cannot decode {file}: {error}") from error
             labels.append(label)
     if not pixels:
-        raise ValueError(f"`--images` {path} holds no image files in sub-folders; expected {path}/CLASS/IMAGE.png.")
+        raise Refusal(f"`--images` {path} holds no image files in sub-folders; expected {path}/CLASS/IMAGE.png.")
     return Images(np.stack(pixels), np.array(labels, np.int64), tuple(entry.name for entry in classes))
 
 
@@ -72,7 +74,7 @@ def halves(images: Images) -> tuple[list[int], list[int]]:
     """Classes that train the backbone, and classes that it never sees and the heads are trained on."""
     count = len(images.names)
     if count < 4:
-        raise ValueError(
+        raise Refusal(
             f"`--images` has {count} classes ({', '.join(images.names)}), but 4 are the least: "
             f"half of them train the backbone, the others the heads."
         )
@@ -86,6 +88,8 @@ def split(images: Images, classes: Sequence[int], seed: int) -> Split:
     for number in classes:
         items = rng.permutation(np.flatnonzero(images.labels == number))
         test, validation = len(items) // 4, len(items) // 8
+        if not validation:
+            raise Refusal(f"class {images.names[number]!r} has {len(items)} images, but 8 are the least.")
         for part, chosen in zip(parts.values(), np.split(items[::-1], [-test - validation, -test]), strict=True):
             part.append(chosen)
     arrays: dict[str, Ints] = {}
@@ -107,7 +111,7 @@ def long_tailed(whole: Split, imbalance: float, batch_size: int) -> Split:
     sizes = np.floor(exact).astype(np.int64)
     sizes[np.argsort(sizes - exact, kind="stable")[: total - sizes.sum()]] += 1
     if not sizes.min():
-        raise ValueError(
+        raise Refusal(
             f"too few images for a tail of 1:{imbalance:g} in batches of {batch_size}: the smallest of the classes "
             f"{', '.join(whole.names)} has {available.min()} for training."
         )

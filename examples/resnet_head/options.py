@@ -6,6 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 
+class Refusal(ValueError):
+    """Something that the user can put right: printed without a traceback."""
+
+
 @dataclass(frozen=True)
 class Options:
     """What the command line says; see `parse` for the meaning of each."""
@@ -32,7 +36,7 @@ def parse(arguments: Sequence[str] | None, description: str, devices: int) -> Op
     add(
         "--image-size", type=_positive, default=32, metavar="N", help="scale image files to N by N pixels (%(default)s)"
     )
-    add("--seeds", type=_positive, metavar="N", help="seeds 0 .. N-1; with each another class is the rarest (5)")
+    add("--seeds", type=_positive, metavar="N", help="seeds 0 .. N-1; with each another class is the rarest (10)")
     add("--steps", type=_positive, metavar="N", help="most steps for a head, the same for every method (300)")
     add("--batch-size", type=_positive, metavar="N", help="all devices together (40, or the next multiple of devices)")
     add("--focal", action="store_true", help="focal loss instead of cross-entropy")
@@ -42,7 +46,7 @@ def parse(arguments: Sequence[str] | None, description: str, devices: int) -> Op
     add("--quick", action="store_true", help="2 seeds and few steps, to see that everything works")
     given = vars(parser.parse_args(arguments))
     quick = given.pop("quick")
-    given["seeds"] = given["seeds"] or (2 if quick else 5)
+    given["seeds"] = given["seeds"] or (2 if quick else 10)
     given["steps"] = given["steps"] or (40 if quick else 300)
     given["batch_size"] = given["batch_size"] or -(-40 // devices) * devices
     if given["batch_size"] % devices:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-Ints = npt.NDArray[np.int64]
+Ints = npt.NDArray[np.int32] | npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
 PICTURE = "resnet_head.png"
@@ -53,7 +53,9 @@ def table(results: Sequence[Result]) -> str:
     by_method = _by_method(results)
     accuracy = {name: np.array([run.balanced_accuracy for run in runs]) for name, runs in by_method.items()}
     first, *others = accuracy
-    rows = [("method", "balanced accuracy", "gain", "recall of rarest", "unseen per epoch", "best step")]
+    rows: list[tuple[str, ...]] = [
+        ("method", "balanced accuracy", "gain", "recall of rarest", "unseen per epoch", "best step")
+    ]
     rows += [
         (
             name,
@@ -94,7 +96,7 @@ def picture(results: Sequence[Result], path: Path, steps: int = 60) -> None:
     left, right = figure.subfigures(1, 2, width_ratios=(1, 1.1))
 
     left.suptitle("Images of each class in a batch (orange: the rarest)", fontsize=10)
-    axes = np.atleast_1d(left.subplots(len(by_method), 1, sharex=True, sharey=True))
+    axes = left.subplots(len(by_method), 1, sharex=True, sharey=True, squeeze=False)[:, 0]
     for axis, (name, runs) in zip(axes, by_method.items(), strict=True):
         counts = np.array(runs[0].composition[:steps])
         below = np.zeros(len(counts))
