@@ -13,8 +13,6 @@ from balanceidx_jax._lines import DeviceLines, wide
 from balanceidx_jax._permute import Domain, Key, absorb, key, permute
 
 
-apart = jax.lax.optimization_barrier
-
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class DevicePools:
@@ -127,10 +125,8 @@ class EpochPools:
         low = self.first_pass[classes]
         pass_ = low + passed + again.astype(np.uint32)
         overflow = (pass_ < low).astype(np.uint32)
-        place, pass_, overflow = apart((place, pass_, overflow))
         state = Key(self.keys.u[overflow, classes], self.keys.v[overflow, classes])
-        state, domain = apart((state, pools.domain.take(classes)))
-        place = apart(permute(place, domain, absorb(state, pass_)))
+        place = permute(place, pools.domain.take(classes), absorb(state, pass_))
         index = pools.begin[classes] + place
         if pools.lines is not None:
             seat, phase = (_wide.Wide(w.high[classes], w.low[classes]) for w in (pools.seat, self.phase))
