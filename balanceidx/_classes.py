@@ -78,15 +78,16 @@ def _checked(labels: Any) -> npt.NDArray[Any]:
     array = _checks.one_dimensional("labels", labels)
     if array.dtype.kind == "O":
         _refuse_missing(array)
-        kinds = {type(label) for label in array}
-        array = np.array(array.tolist())
+        kinds = {str if isinstance(label, str) else type(label) for label in array}
+        array = _checks.one_dimensional("labels", array.tolist())
         if len(kinds) > 1 and array.dtype.kind not in "iub":
             names = ", ".join(sorted(kind.__name__ for kind in kinds))
             raise TypeError(f"`labels` mix the types {names}; they must all be of one type.")
-    elif isinstance(labels, (list, tuple)) and array.dtype.kind == "U":
-        other = next((label for label in labels if not isinstance(label, str)), "")
-        if other != "":
-            raise TypeError(f"`labels` mix the types str and {type(other).__name__}; they must all be of one type.")
+    elif isinstance(labels, (list, tuple)) and array.dtype.kind in "US":
+        text = str if array.dtype.kind == "U" else bytes
+        other = next((type(label).__name__ for label in labels if not isinstance(label, text)), None)
+        if other is not None:
+            raise TypeError(f"`labels` mix the types {text.__name__} and {other}; they must all be of one type.")
     if array.dtype.kind == "f":
         _refuse_missing(array)
         raise TypeError(
@@ -134,7 +135,7 @@ def _encode_small_integers(
         # Subtracting in the labels' own dtype wraps when their range exceeds it; the unsigned view undoes that.
         present[_shifted(raw[start : start + _CHUNK], low)] = True
     values = np.flatnonzero(present)
-    distinct = (values + low).astype(array.dtype)
+    distinct = (values.astype(raw.dtype) + raw.dtype.type(low)).astype(array.dtype)  # wraps back where it wrapped
     if low == 0 and raw.dtype.kind == "u" and len(values) == span and raw.dtype.itemsize <= 4:
         return distinct, raw  # the labels are the codes already
     table = np.zeros(span, _code_dtype(len(values)))

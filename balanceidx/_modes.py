@@ -80,11 +80,13 @@ def ratio(
         classes, weights = _weighted_members(classes, item_weights)
     names: list[Any] = classes.labels.tolist()
     goal = _targets.resolve(target, names)
-    shares = goal.shares(classes.sizes.tolist())
-    empty = [name for name, n in zip(names, classes.sizes.tolist(), strict=True) if not n]
-    if empty and not (isinstance(goal, _targets.Explicit) and not shares[names.index(empty[0])]):
+    shares = _targets.shares_of(goal, classes.sizes.tolist())
+    given = isinstance(goal, _targets.Explicit)  # the others leave empty classes out by themselves
+    for name, n, share in zip(names, classes.sizes.tolist(), shares, strict=True):
+        if n or (given and not share):
+            continue
         raise ValueError(
-            f"`target` gives label {empty[0]!r} a share, but none of its items has a positive weight; "
+            f"`target` gives label {name!r} a share, but none of its items has a positive weight; "
             f"give the label a share of 0 or its items a weight."
         )
     minima = _minima(min_per_batch, names, size)

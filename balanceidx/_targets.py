@@ -7,6 +7,7 @@ and a float power or sum may differ in its last digit from one C library to the 
 
 import decimal
 import math
+import numbers
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -16,6 +17,14 @@ import numpy as np
 # Shares are computed to 50 decimal digits and kept to 64 bits relative to the largest.
 _CONTEXT = decimal.Context(prec=50, Emin=-decimal.MAX_EMAX, Emax=decimal.MAX_EMAX)
 _SHARE_BITS = 64
+
+
+def _finite(value: object) -> bool:
+    """Whether a value is a real number that a float can hold."""
+    try:
+        return isinstance(value, numbers.Real) and not isinstance(value, bool) and math.isfinite(value)
+    except OverflowError:
+        return False
 
 
 class Target(Protocol):
@@ -38,7 +47,7 @@ class Power:
 
     def __post_init__(self) -> None:
         """Refuse an exponent that is not a finite number."""
-        if isinstance(self.exponent, bool) or not math.isfinite(self.exponent):
+        if not _finite(self.exponent):
             raise ValueError(f"`exponent` must be a finite number, not {self.exponent!r}.")
 
     def shares(self, sizes: Sequence[int]) -> list[int]:
@@ -62,7 +71,7 @@ class EffectiveNumber:
 
     def __post_init__(self) -> None:
         """Refuse a beta outside [0, 1)."""
-        if isinstance(self.beta, bool) or not 0 <= self.beta < 1:
+        if not _finite(self.beta) or not 0 <= self.beta < 1:
             raise ValueError(f"`beta` must be in [0, 1), not {self.beta!r}.")
 
     def shares(self, sizes: Sequence[int]) -> list[int]:
@@ -124,7 +133,7 @@ def resolve(target: Any, labels: Sequence[Any]) -> Target:
                 f"every label needs one, and 0 leaves it out."
             )
         return Explicit(_checked(shares, labels))
-    if hasattr(target, "shares"):
+    if hasattr(target, "shares") and not isinstance(target, type):
         resolved: Target = target
         return resolved
     array = np.asarray(target)
@@ -135,6 +144,18 @@ def resolve(target: Any, labels: Sequence[Any]) -> Target:
             f"`target` has {len(array)} shares for {len(labels)} classes; give one share per class, in sorted order."
         )
     return Explicit(_checked(array.tolist(), labels))
+
+
+def shares_of(target: Target, sizes: Sequence[int]) -> list[int]:
+    """Ask a target for its shares, and check what it answers: users may write targets of their own."""
+    answer = target.shares(sizes)
+    fits = isinstance(answer, Sequence) and len(answer) == len(sizes)
+    if not fits or not all(isinstance(w, int) and w >= 0 for w in answer) or not any(answer):
+        raise ValueError(
+            f"`target` {target!r} must answer one non-negative int for each of {len(sizes)} classes, not all 0; "
+            f"it answers {str(answer)[:100]}."
+        )
+    return list(answer)
 
 
 def per_label(argument: str, values: Mapping[Any, Any], labels: Sequence[Any]) -> list[Any]:
@@ -152,7 +173,7 @@ def per_label(argument: str, values: Mapping[Any, Any], labels: Sequence[Any]) -
 
 def _checked(shares: Sequence[Any], labels: Sequence[Any]) -> tuple[float, ...]:
     for label, share in zip(labels, shares, strict=True):
-        if isinstance(share, (bool, str)) or not math.isfinite(share) or share < 0:
+        if not _finite(share) or share < 0:
             raise ValueError(f"`target` gives label {label!r} the share {share!r}; shares are finite and not negative.")
     if not any(shares):
         raise ValueError("`target` has only zero shares: no item could ever be drawn.")

@@ -126,7 +126,7 @@ GOOD_LABELS = {
     "array": np.array(VALUES),
     "objects": np.array(VALUES, object),
     "numpy objects": np.array([np.int64(v) for v in VALUES], object),
-    "mixed integer objects": np.array([5, np.int8(7), np.uint64(5), 5, 7, 9], object),
+    "mixed integer objects": np.array([5, np.int8(7), np.int64(5), True + 4, 7, 9], object),
     "list of numpy scalars": [np.int16(v) for v in VALUES],
     "series": Series(VALUES),
     "strided": np.array([v for value in VALUES for v in (value, 0)])[::2],

@@ -1,0 +1,139 @@
+"""The deal against a line that is really laid out, seat by seat."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from balanceidx._deal import EpochDeal, Layout, time_multiplier
+from strategies import divisors, epochs, layouts, seeds
+
+# Draws of the classes and batches an epoch; the batch size follows.
+draws_lists = st.lists(st.one_of(st.integers(0, 3), st.integers(0, 40)), min_size=1, max_size=12).filter(any)
+
+
+@st.composite
+def deals(draw):
+    draws = draw(draws_lists)
+    steps = draw(st.sampled_from(divisors(sum(draws))))
+    return np.array(draws), steps, EpochDeal.of(np.array(draws), steps, draw(seeds), draw(epochs))
+
+
+def by_hand(deal: EpochDeal, draws: np.ndarray, steps: int) -> dict[tuple[int, int], tuple[int, int]]:
+    """(class, draw number) of every (batch, slot): seats in a row, dealt like cards; draws counted batch by batch."""
+    line = [c for c in deal.order.tolist() for _ in range(draws[c])]
+    made = dict.fromkeys(range(len(draws)), 0)
+    dealt = {}
+    for batch in range(steps):
+        for slot in range(len(line) // steps):
+            c = line[batch + steps * slot]
+            dealt[batch, slot] = c, made[c]
+            made[c] += 1
+    return dealt
+
+
+@given(st.data(), deals())
+def test_slots_are_the_line_dealt_like_cards(data, problem):
+    draws, steps, deal = problem
+    batch_size = int(draws.sum()) // steps
+    world_size, blocks = data.draw(st.sampled_from(layouts(batch_size)), "layout")
+    rank = data.draw(st.integers(0, world_size - 1), "rank")
+    batches = np.array(data.draw(st.lists(st.integers(0, steps - 1), min_size=1, max_size=6), "batches"))
+    layout = Layout.of(batch_size, rank, world_size, blocks)
+    dealt = by_hand(deal, draws, steps)
+    wanted = [
+        dealt[batch, slot]
+        for batch in batches.tolist()
+        for block in range(blocks)
+        for slot in range(rank + world_size * block, batch_size, world_size * blocks)
+    ]
+    classes, numbers = deal.slots(batches, layout)
+    assert list(zip(classes.tolist(), numbers.tolist(), strict=True)) == wanted
+
+    found = {}
+    for position in range(len(draws)):
+        for run, (first, count, number) in enumerate(zip(*deal.runs(batches, position, layout), strict=True)):
+            for i in range(count):
+                found[run, int(first) + i] = int(deal.order[position]), int(number) + i * layout.stride
+    assert [found[run, slot] for run in range(len(batches) * blocks) for slot in range(layout.length)] == wanted
+
+
+@given(deals())
+def test_an_epoch_makes_every_draw_of_a_class_once(problem):
+    draws, steps, deal = problem
+    classes, numbers = deal.slots(np.arange(steps), Layout.of(int(draws.sum()) // steps, 0, 1, 1))
+    for c, count in enumerate(draws.tolist()):
+        assert sorted(numbers[classes == c].tolist()) == list(range(count))
+
+
+@given(deals())
+def test_a_deal_visits_every_batch_once(problem):
+    _, steps, deal = problem
+    assert sorted(deal.batches(0, steps).tolist()) == list(range(steps))
+    assert deal.batches(steps // 2, steps).tolist() == deal.batches(0, steps)[steps // 2 :].tolist()
+
+
+def test_classes_and_batches_are_ordered_anew_every_epoch():
+    draws = np.full(12, 10)
+    deals = [EpochDeal.of(draws, 40, seed, epoch) for seed in range(6) for epoch in range(6)]
+    assert all(sorted(deal.order.tolist()) == list(range(12)) for deal in deals)
+    assert len({deal.order.tobytes() for deal in deals}) == 36
+    assert len({deal.offset for deal in deals}) > 15
+
+
+@pytest.mark.parametrize("steps", [2**32 - 1, 2**32 - 5, 2**31, 3**20])
+def test_batches_of_very_long_epochs_are_exact(steps):
+    deal = EpochDeal.of(np.array([steps, 7 * steps]), steps, 2**64 - 1, 2**32 - 1)
+    for start in (0, steps // 3, steps - 5):
+        wanted = [(deal.multiplier * step + deal.offset) % steps for step in range(start, start + 5)]
+        assert deal.batches(start, start + 5).tolist() == wanted
+
+
+@settings(max_examples=60)
+@given(st.integers(1, 2**32 - 1), st.data())
+def test_slots_of_very_long_epochs_are_exact(steps, data):
+    batch_size = 256
+    first = data.draw(st.integers(1, steps * batch_size - 1), "draws of class 0")
+    draws = np.array([first, steps * batch_size - first])
+    deal = EpochDeal.of(draws, steps, 3, 5)
+    batch = data.draw(st.integers(0, steps - 1), "batch")
+    classes, numbers = deal.slots(np.array([batch]), Layout.of(batch_size, 0, 1, 1))
+    boundary = int(draws[deal.order[0]])
+    assert classes.tolist() == [int(deal.order[int(batch + steps * k >= boundary)]) for k in range(batch_size)]
+    # Draws of the class on the first part of the line: seats x < boundary, counted by batch and then by slot.
+    before = boundary // steps * batch + min(boundary % steps, batch)
+    held = [n for c, n in zip(classes.tolist(), numbers.tolist(), strict=True) if c == deal.order[0]]
+    assert held == list(range(before, before + len(held)))
+    assert numbers.min() >= 0 and (numbers < draws[classes]).all()
+
+
+# ---- the time order ------------------------------------------------------------------------------------------------
+
+
+def terms(a: int, b: int) -> list[int]:
+    """Partial quotients of a / b < 1."""
+    found = []
+    while a:
+        found.append(b // a)
+        a, b = b % a, a
+    return found
+
+
+@pytest.mark.parametrize("steps", [*range(1, 700), 65_536, 99_991, 2**31, 2**32 - 1, 223_092_870, 6_469_693_230 // 2])
+def test_the_multiplier_spreads_batches_evenly(steps):
+    a = time_multiplier(steps)
+    assert math.gcd(a, steps) == 1 and 1 <= a < max(steps, 2)
+    # The golden section has terms of 1 alone, log(steps) / log(1.618) of them; we allow twice that sum, and a little.
+    assert sum(terms(a, steps)) <= 2 * math.log(steps, 1.618) + 4 if steps > 1 else a == 1
+    assert steps < 100 or abs(a / steps - 0.618) < 33 / steps + 0.001
+
+
+def test_layouts_share_out_the_slots():
+    for world_size, blocks in layouts(24):
+        ranks = [Layout.of(24, rank, world_size, blocks) for rank in range(world_size)]
+        slots = [first + r.stride * i for r in ranks for first in r.first for i in range(r.length)]
+        assert sorted(slots) == list(range(24))
+        for rank, layout in enumerate(ranks):
+            assert all(first % world_size == rank for first in layout.first)
