@@ -462,7 +462,7 @@ def test_200_against_20_items_balanced(batch_size):
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("mode", MODES)
 def test_campaign_of_all_promises(mode):
-    @settings(max_examples=1500)
+    @settings(max_examples=500)
     @given(st.data(), MODES[mode], seeds, epochs)
     def campaign(data, case, seed, epoch):
         plan = case.plan

@@ -12,19 +12,20 @@ Requirements, and what they led to:
 
 import operator
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any, Generic, Protocol, TypeVar, cast
 
 from balanceidx_torch._epochs import Epochs
 
 T = TypeVar("T")
+Made = TypeVar("Made", covariant=True)
 
 # Indices in a list: their int objects fit into a core's cache.
 LIST_SIZE = 1 << 12
 
 
-class Source(Protocol[T]):
+class Source(Protocol[Made]):
     """What is delivered: epochs of steps, each of so many elements."""
 
     @property
@@ -41,8 +42,8 @@ class Source(Protocol[T]):
         """Steps of an epoch."""
         ...
 
-    def fetch(self, epoch: int, start: int, stop: int) -> list[T]:
-        """Elements of the steps start .. stop - 1, in a new list."""
+    def fetch(self, epoch: int, start: int, stop: int) -> Sequence[Made]:
+        """Elements of the steps start .. stop - 1, as a list or a tuple that nothing else holds."""
         ...
 
     def write(self, epoch: int, step: int, within: int) -> dict[str, Any]:
@@ -78,9 +79,8 @@ class _Lists(Generic[T]):
             raise StopIteration
         stop = min(steps, self.step + max(1, LIST_SIZE // self.source.indices_per_step))
         elements = self.source.fetch(self.epoch, self.step, stop)
-        del elements[: self.skip]
+        self.current = iter(elements[self.skip :] if self.skip else elements)
         self.step, self.skip = stop, 0
-        self.current = iter(elements)
         return self.current
 
     def position(self) -> tuple[int, int]:

@@ -3,7 +3,8 @@
 The first index is wanted at once, and small computations cost more an index: blocks begin small and grow.
 """
 
-from collections.abc import Mapping
+import struct
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,8 +14,8 @@ import numpy.typing as npt
 from balanceidx import Plan
 from balanceidx._stream import read_state
 
-# Indices in the largest block: a call's overhead no longer shows, and it still takes only a few milliseconds.
-LARGEST_BLOCK = 1 << 17
+# Indices in the largest block: a call's overhead no longer shows, and it takes about ten milliseconds.
+LARGEST_BLOCK = 1 << 18
 
 
 @dataclass
@@ -60,15 +61,17 @@ class PlanSource:
         """Steps of an epoch, the same for all."""
         return self.plan.steps_per_epoch
 
-    def fetch(self, epoch: int, start: int, stop: int) -> list[Any]:
-        """Elements of the steps start .. stop - 1, in a new list."""
+    def fetch(self, epoch: int, start: int, stop: int) -> Sequence[Any]:
+        """Elements of the steps start .. stop - 1, which nothing else holds."""
         ahead = self._ahead
         if epoch != ahead.epoch or not ahead.start <= start <= stop <= ahead.stop:
             self._compute(epoch, start, stop)
         width = self.indices_per_step
         indices = ahead.indices[(start - ahead.start) * width : (stop - ahead.start) * width]
-        elements: list[Any] = (indices if self.list_size is None else indices.reshape(-1, self.list_size)).tolist()
-        return elements
+        if self.list_size is None:
+            return struct.unpack(f"{len(indices)}q", indices.data)  # a quarter faster than tolist
+        lists: list[Any] = indices.reshape(-1, self.list_size).tolist()
+        return lists
 
     def _compute(self, epoch: int, start: int, stop: int) -> None:
         """Compute what is wanted, and if that continues the last block, some more of the same size."""
