@@ -23,22 +23,30 @@ def apportion(draws: int, shares: Sequence[int], least: Sequence[int], most: Bou
 
 
 def check_bounds(
-    draws: int, labels: Sequence[object], shares: Sequence[int], least: Sequence[int], most: Bounds
+    draws: int,
+    labels: Sequence[object],
+    shares: Sequence[int],
+    least: Sequence[int],
+    most: Bounds,
+    minima: str = "min_per_batch",
 ) -> None:
-    """Raise a ValueError that names the numbers when no apportionment can meet the bounds."""
+    """Raise a ValueError that names the numbers when no apportionment can meet the bounds.
+
+    `minima` is the argument's name from which `least` comes.
+    """
     for label, share, low, high in zip(labels, shares, least, most, strict=True):
         if low and not share:
-            raise ValueError(f"`min_per_batch` asks for label {label!r}, whose share in `target` is 0.")
+            raise ValueError(f"`{minima}` asks for label {label!r}, whose share in `target` is 0.")
         if high is not None and share and high < max(1, low):
             raise ValueError(
                 f"`max_repeats` allows label {label!r} at most {high} draws an epoch, below its minimum of "
-                f"{max(1, low)}; raise `max_repeats` or lower `min_per_batch`."
+                f"{max(1, low)}; raise `max_repeats` or lower `{minima}`."
             )
     drawn = [max(low, 1) for low, share in zip(least, shares, strict=True) if share]
     if sum(drawn) > draws:
         raise ValueError(
             f"the {len(drawn)} classes need at least {sum(drawn)} draws an epoch (their minima, and 1 each), but an "
-            f"epoch has {draws}; raise `epoch_size` or `batch_size`, or lower `min_per_batch`."
+            f"epoch has {draws}; raise `epoch_size` or `batch_size`, or lower `{minima}`."
         )
     limits = [high for high, share in zip(most, shares, strict=True) if share]
     if None not in limits and sum(high or 0 for high in limits) < draws:
@@ -79,12 +87,13 @@ def _above(scaled: int, limit: "int | None", total: int) -> bool:
     return limit is not None and scaled > limit * total
 
 
-def longest(excess: Callable[[int], float], first: int, last: int) -> int:
+def longest(excess: Callable[[int], float], first: int, last: int, further: int) -> int:
     """Largest t in [first, last] whose excess is at most 0; first - 1 if there is none.
 
     `excess(t)` is the largest number of draws by which a class is over its limit in an epoch of t steps. It rises with
     t but for single draws (largest remainders do not rise monotonically: the Alabama paradox). So bisect, then walk on
-    while the excess is a single draw.
+    while the excess is a single draw, but no more than `further` steps: a class that is due a draw in a billion is over
+    by one draw for a billion steps.
     """
     low, high = first - 1, last + 1
     while high - low > 1:
@@ -94,7 +103,7 @@ def longest(excess: Callable[[int], float], first: int, last: int) -> int:
         else:
             high = middle
     best = low
-    for t in range(low + 1, last + 1):
+    for t in range(low + 1, min(last, low + further) + 1):
         over = excess(t)
         if over > 1:
             break

@@ -1,9 +1,13 @@
 """The deal: which class sits on which seat of which batch, exactly and without randomness.
 
-The S = T * B seats of an epoch lie on a line, sorted by class in an order that changes every epoch. Batch b, slot k
-gets seat b + T * k, as when a sorted deck is dealt to T players. A run of seats meets every residue mod T floor or ceil
-times, so every batch holds floor or ceil of its share of every class; and the slots k = r mod W are one residue mod
-T * W, so the same holds for every rank of every world size. `docs/promises.md` has the proof.
+The S = T * B seats of an epoch lie on a line, sorted by class in an order that changes every epoch, and are dealt as a
+sorted deck is dealt to T players: the hand of batch b is the seats b + T * h, h = 0 .. B - 1. A run of seats meets
+every residue mod T floor or ceil times, so every batch holds floor or ceil of its share of every class; and the places
+h that leave one remainder mod W are one residue mod T * W, so the same holds for every rank of every world size.
+
+Place h of batch b is slot (slot_multiplier * h + b + slot_offset) mod B, and rank r has the slots k = r mod W. Along
+the line the slots count up, so that a class with less than one item a rank and batch goes round all ranks.
+`docs/promises.md` has the proofs.
 """
 
 import math
@@ -52,8 +56,11 @@ class EpochDeal:
     boundary: Int64
     quotient: Int64
     remainder: Int64
-    multiplier: int
-    offset: int
+    batch_size: int
+    time_multiplier: int
+    time_offset: int
+    slot_multiplier: int
+    slot_offset: int
 
     @classmethod
     def of(cls, draws: Int64, steps: int, seed: int, epoch: int) -> "EpochDeal":
@@ -64,48 +71,71 @@ class EpochDeal:
             places, _mixing.Domain.single(count), _mixing.key(seed, _mixing.CLASS_ORDER, epoch)
         ).astype(np.intp)
         boundary = np.concatenate((np.zeros(1, np.int64), np.cumsum(draws[order])))
-        offset = _mixing.below(_mixing.key(seed, _mixing.TIME_OFFSET, epoch), steps)
-        return cls(steps, order, boundary, boundary // steps, boundary % steps, time_multiplier(steps), offset)
+        batch_size = int(boundary[-1]) // steps
+        quotient, remainder = np.divmod(boundary, steps)
+        return cls(
+            steps,
+            order,
+            boundary,
+            quotient,
+            remainder,
+            batch_size,
+            time_multiplier(steps),
+            _mixing.below(_mixing.key(seed, _mixing.TIME_OFFSET, epoch), steps),
+            slot_multiplier(steps, batch_size),
+            _mixing.below(_mixing.key(seed, _mixing.SLOT_OFFSET, epoch), batch_size),
+        )
 
     def batches(self, start: int, stop: int) -> Int64:
-        """Batch numbers b played at the steps start .. stop - 1: b = (multiplier * step + offset) mod T."""
+        """Batch numbers b played at the steps start .. stop - 1: b = (time_multiplier * step + time_offset) mod T."""
         step = np.arange(start, stop, dtype=np.uint64)
-        b = (step * np.uint64(self.multiplier) + np.uint64(self.offset)) % np.uint64(self.steps)
+        b = (step * np.uint64(self.time_multiplier) + np.uint64(self.time_offset)) % np.uint64(self.steps)
         return b.astype(np.int64)
 
-    def runs(self, batches: Int64, position: int, layout: Layout) -> tuple[Int64, Int64, Int64]:
-        """Consecutive slots of one class in every block of every batch.
+    def first_places(self, batches: Int64, layout: Layout) -> Int64:
+        """First place of every block in the hand of every batch, shape (batches, blocks); others follow by strides."""
+        past_offset = (np.array(layout.first, np.int64) - batches[:, None] - self.slot_offset) % layout.stride
+        return past_offset * pow(self.slot_multiplier, -1, layout.stride) % layout.stride
+
+    def slot_numbers(self, batches: Int64, layout: Layout) -> Int64:
+        """Number, within its block, of the slot of every place: shape (batches, blocks, block length)."""
+        place = self.first_places(batches, layout)
+        slot = (place * self.slot_multiplier + batches[:, None] + self.slot_offset) % self.batch_size
+        first = (slot - np.array(layout.first, np.int64)) // layout.stride
+        numbers: Int64 = (first[:, :, None] + self.slot_multiplier * np.arange(layout.length)) % layout.length
+        return numbers
+
+    def runs(self, batches: Int64, position: int, first_places: Int64, stride: int) -> tuple[Int64, Int64, Int64]:
+        """Consecutive places of one class in every block of every batch.
 
         Returns
         -------
         first, count : int64 arrays, shape (batches * blocks,)
-            The run's first slot within its block, and its length.
+            Number of the run's first place within its block, and its length.
         draw : int64 array, same shape
-            Draw number, within the epoch, of the run's first slot; it rises by `layout.stride` from slot to slot.
+            Draw number, within the epoch, of the run's first place; it rises by `stride` from place to place.
         """
         b = batches[:, None]
-        below = self._slots_below(position, b)
-        above = self._slots_below(position + 1, b)
-        block = np.array(layout.first, np.int64)
-        first = (below - block + (layout.stride - 1)) // layout.stride
-        last = (above - block + (layout.stride - 1)) // layout.stride
+        below = self._places_below(position, b)
+        above = self._places_below(position + 1, b)
+        first = (below - first_places + (stride - 1)) // stride
+        last = (above - first_places + (stride - 1)) // stride
         before = self._seats_before(position + 1, b) - self._seats_before(position, b)
-        draw = before - below + block + layout.stride * first
+        draw = before - below + first_places + stride * first
         return first.reshape(-1), (last - first).reshape(-1), draw.reshape(-1)
 
-    def slots(self, batches: Int64, layout: Layout) -> tuple[npt.NDArray[np.intp], Int64]:
-        """Class, and draw number within the epoch, of every slot: shape (batches * blocks, block length), flattened."""
-        block = np.array(layout.first, np.int64)
-        slot = (block[:, None] + layout.stride * np.arange(layout.length)).reshape(-1)
+    def places(self, batches: Int64, layout: Layout) -> tuple[npt.NDArray[np.intp], Int64]:
+        """Class, and draw number within the epoch, of every place: shape (batches, blocks, block length), flattened."""
+        first = self.first_places(batches, layout)
+        place = (first[:, :, None] + layout.stride * np.arange(layout.length)).reshape(len(batches), -1)
         b = batches[:, None]
-        position = np.searchsorted(self.boundary[1:], (b + self.steps * slot).reshape(-1), side="right")
-        b = np.repeat(batches, len(slot))
-        below = self._slots_below(position, b)
+        position = np.searchsorted(self.boundary[1:], b + self.steps * place, side="right")
+        below = self._places_below(position, b)
         before = self._seats_before(position + 1, b) - self._seats_before(position, b)
-        return self.order[position], np.tile(slot, len(batches)) + before - below
+        return self.order[position].reshape(-1), (place + before - below).reshape(-1)
 
-    def _slots_below(self, boundary: "int | npt.NDArray[np.intp]", b: Int64) -> Int64:
-        """G(M, b): slots of batch b on seats below M."""
+    def _places_below(self, boundary: "int | npt.NDArray[np.intp]", b: Int64) -> Int64:
+        """G(M, b): places in the hand of batch b on seats below M."""
         below: Int64 = self.quotient[boundary] + (b < self.remainder[boundary])
         return below
 
@@ -113,6 +143,17 @@ class EpochDeal:
         """K(M, b): seats below M in batches before b."""
         before: Int64 = self.quotient[boundary] * b + np.minimum(self.remainder[boundary], b)
         return before
+
+
+def slot_multiplier(steps: int, batch_size: int) -> int:
+    """Multiplier u of the slots: T, or the next integer that is coprime to B, so that every slot is taken once.
+
+    From seat b + T * h to the next on the line, the slot u * h + b then rises by 1, and by 1 + u - T where h rises.
+    """
+    u = steps
+    while math.gcd(u, batch_size) > 1:
+        u += 1
+    return u % batch_size
 
 
 @lru_cache(maxsize=64)

@@ -8,6 +8,9 @@ from balanceidx._apportion import longest
 
 NAMES = ("dataset", "undersample", "oversample")
 
+# Apportionments of one class each that the last part of a search may cost: a fraction of a second.
+_CLASSES_WALKED = 1 << 17
+
 
 def steps_per_epoch(
     epoch_size: object,
@@ -34,6 +37,11 @@ def steps_per_epoch(
         return _whole_batches(size, batch_size, f"`epoch_size` (={size})")
     if epoch_size == "dataset":
         return _whole_batches(num_items, batch_size, f"`epoch_size` 'dataset' (={num_items} items)")
+    if epoch_size not in NAMES:
+        names = ", ".join(map(repr, NAMES))
+        raise ValueError(f"`epoch_size` must be an integer or one of {names}, not {epoch_size!r}.")
+    most, fewest = limits()
+    further = max(1, _CLASSES_WALKED // len(most))
 
     def possible(t: int) -> list[int] | None:
         try:
@@ -42,13 +50,12 @@ def steps_per_epoch(
             return None
 
     if epoch_size == "undersample":
-        most, _ = limits()
 
         def over(t: int) -> float:
             counts = possible(t)
             return math.inf if counts is None else max(n - limit for n, limit in zip(counts, most, strict=True) if n)
 
-        steps = longest(over, first, min(int(sum(most)) // batch_size, last))
+        steps = longest(over, first, min(int(sum(most)) // batch_size, last), further)
         if steps < first:
             draws(first)  # says what is wrong when no epoch at all can meet the bounds
             raise ValueError(
@@ -56,22 +63,19 @@ def steps_per_epoch(
                 f"free of repeated items under these shares; lower `batch_size` or give `epoch_size` as an integer."
             )
         return steps
-    if epoch_size == "oversample":
-        _, fewest = limits()
 
-        def under(t: int) -> float:
-            counts = possible(-t)
-            return math.inf if counts is None else max(need - n for n, need in zip(counts, fewest, strict=True) if n)
+    def under(t: int) -> float:
+        counts = possible(-t)
+        return math.inf if counts is None else max(need - n for n, need in zip(counts, fewest, strict=True) if n)
 
-        steps = -longest(under, -last, -first)
-        if steps > last:
-            draws(first)
-            raise ValueError(
-                "`epoch_size` 'oversample' cannot be met: no epoch in which every item appears fits the caps and the "
-                "limit of 2**40 draws; raise `max_repeats` or give `epoch_size` as an integer."
-            )
-        return steps
-    raise ValueError(f"`epoch_size` must be an integer or one of {', '.join(map(repr, NAMES))}, not {epoch_size!r}.")
+    steps = -longest(under, -last, -first, further)
+    if steps > last:
+        draws(first)
+        raise ValueError(
+            "`epoch_size` 'oversample' cannot be met: no epoch in which every item appears fits the caps and the "
+            "limit of 2**40 draws; raise `max_repeats` or give `epoch_size` as an integer."
+        )
+    return steps
 
 
 def _whole_batches(size: int, batch_size: int, what: str) -> int:

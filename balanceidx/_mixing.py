@@ -20,7 +20,7 @@ import numpy.typing as npt
 UInt32 = npt.NDArray[np.uint32]
 
 # What a key is for: the third word that every key absorbs, so that no two uses share a key.
-CLASS_ORDER, TIME_OFFSET, BLOCK_ORDER, POOL, LINE_PHASE, INDEPENDENT = 1, 2, 3, 4, 5, 6
+CLASS_ORDER, TIME_OFFSET, BLOCK_ORDER, POOL, LINE_PHASE, INDEPENDENT, SLOT_OFFSET = range(1, 8)
 
 # Elements handled at a time: the six working arrays of a permutation then stay in a core's L2 cache.
 CHUNK = 1 << 15

@@ -73,6 +73,20 @@ def ratio(
     Draws are apportioned by largest remainder, so each class gets its share of the epoch to within one draw, unless a
     minimum or a cap binds; what that takes or frees is shared among the other classes in proportion.
     """
+    return _ratio(labels, target, batch_size, epoch_size, min_per_batch, max_repeats, item_weights)
+
+
+def _ratio(
+    labels: Any,
+    target: Any,
+    batch_size: int,
+    epoch_size: int | str,
+    min_per_batch: Mapping[Any, int] | None,
+    max_repeats: float | None,
+    item_weights: Any,
+    minima: str = "min_per_batch",
+) -> Plan:
+    """`ratio`, where errors give the argument `min_per_batch` the name `minima`."""
     size = _batch_size(batch_size)
     classes = classes_of(labels)
     weights = None
@@ -89,8 +103,8 @@ def ratio(
             f"`target` gives label {name!r} a share, but none of its items has a positive weight; "
             f"give the label a share of 0 or its items a weight."
         )
-    minima = _minima(min_per_batch, names, size)
-    return _plan(classes, weights, shares, size, epoch_size, minima, _caps(max_repeats, classes))
+    least = _minima(min_per_batch, names, size, minima)
+    return _plan(classes, weights, shares, size, epoch_size, least, _caps(max_repeats, classes), minima=minima)
 
 
 def stratified(
@@ -142,14 +156,7 @@ def min_positives(
     """
     if not isinstance(minimum, Mapping) or not minimum:
         raise TypeError(f"`minimum` must be a mapping such as {{label: 4}}, not {minimum!r}.")
-    return stratified(
-        labels,
-        batch_size=batch_size,
-        epoch_size=epoch_size,
-        min_per_batch=minimum,
-        max_repeats=max_repeats,
-        item_weights=item_weights,
-    )
+    return _ratio(labels, "natural", batch_size, epoch_size, minimum, max_repeats, item_weights, minima="minimum")
 
 
 def weighted(weights: Any, *, batch_size: int, epoch_size: int | str = "dataset", iid: bool = False) -> Plan:
@@ -167,8 +174,8 @@ def weighted(weights: Any, *, batch_size: int, epoch_size: int | str = "dataset"
     batch_size, epoch_size
         As in `ratio`.
     iid : bool
-        Draw independently, as the textbook multinomial sampler, instead of giving every item the floor or the ceil of
-        its expected draws.
+        Draw independently, as the textbook multinomial sampler, instead of giving every item its expected draws of an
+        epoch, rounded up or down.
 
     Returns
     -------
@@ -181,8 +188,10 @@ def weighted(weights: Any, *, batch_size: int, epoch_size: int | str = "dataset"
 
     Notes
     -----
-    Weights with few distinct values, such as inverse class frequencies, are dealt like classes, so that every batch
-    gets its exact share of each.
+    Weights with few distinct values, such as inverse class frequencies, are dealt like classes: every batch gets its
+    exact share of each, and the uses of two items of equal weight differ by one at most after any number of epochs. In
+    a single epoch an item may then have one draw more or less than the rounded expectation, where the epoch goes from
+    one pass over the items to the next.
     """
     size = _batch_size(batch_size)
     array = _checks.weights("weights", weights)
@@ -216,24 +225,25 @@ def _plan(
     shares: Sequence[int],
     batch_size: int,
     epoch_size: int | str,
-    minima: Sequence[int],
+    per_batch: Sequence[int],
     caps: Sequence[int | None],
     independent: bool = False,
+    minima: str = "min_per_batch",
 ) -> Plan:
     """Choose the length of the epoch, apportion its draws, and prepare the pools."""
     names: list[Any] = classes.labels.tolist()
 
     def draws(steps: int) -> list[int]:
-        least = [m * steps for m in minima]
-        check_bounds(steps * batch_size, names, shares, least, caps)
+        least = [m * steps for m in per_batch]
+        check_bounds(steps * batch_size, names, shares, least, caps, minima)
         return apportion(steps * batch_size, shares, least, caps)
 
     steps = steps_per_epoch(
         epoch_size,
         batch_size,
         classes.num_items,
-        _fewest_steps(shares, minima, batch_size),
-        _most_steps(shares, minima, caps, batch_size),
+        _fewest_steps(shares, per_batch, batch_size),
+        _most_steps(shares, per_batch, caps, batch_size),
         draws,
         lambda: _limits(classes, weights),
     )
@@ -258,20 +268,18 @@ def _weighted_members(classes: Classes, item_weights: Any) -> tuple[Classes, npt
     return classes.keep(positive), by_member[positive]
 
 
-def _minima(min_per_batch: Mapping[Any, int] | None, names: Sequence[Any], batch_size: int) -> list[int]:
+def _minima(min_per_batch: Mapping[Any, int] | None, names: Sequence[Any], batch_size: int, argument: str) -> list[int]:
     if min_per_batch is None:
         return [0] * len(names)
     if not isinstance(min_per_batch, Mapping):
-        raise TypeError(f"`min_per_batch` must be a mapping {{label: count}}, not {min_per_batch!r}.")
-    given = _targets.per_label("min_per_batch", min_per_batch, names)
+        raise TypeError(f"`{argument}` must be a mapping {{label: count}}, not {min_per_batch!r}.")
+    given = _targets.per_label(argument, min_per_batch, names)
     minima = [
-        0 if m is None else _checks.integer(f"min_per_batch[{name!r}]", m, 0, _checks.MAX_BATCH)
+        0 if m is None else _checks.integer(f"{argument}[{name!r}]", m, 0, _checks.MAX_BATCH)
         for name, m in zip(names, given, strict=True)
     ]
     if sum(minima) > batch_size:
-        raise ValueError(
-            f"`min_per_batch` asks for {sum(minima)} items in every batch, but `batch_size` is {batch_size}."
-        )
+        raise ValueError(f"`{argument}` asks for {sum(minima)} items in every batch, but `batch_size` is {batch_size}.")
     return minima
 
 
@@ -281,7 +289,7 @@ def _caps(max_repeats: float | None, classes: Classes) -> list[int | None]:
     number = isinstance(max_repeats, (int, float, np.integer, np.floating)) and not isinstance(max_repeats, bool)
     if not number or not math.isfinite(max_repeats) or max_repeats <= 0:
         raise ValueError(f"`max_repeats` must be a positive finite number, not {max_repeats!r}.")
-    exact = Fraction(float(max_repeats))
+    exact = Fraction(repr(float(max_repeats)))  # 1.2 of ten items is twelve, though the float is a little less
     return [math.floor(exact * n) for n in classes.sizes.tolist()]
 
 

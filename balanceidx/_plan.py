@@ -145,8 +145,8 @@ class Plan:
             Equal contiguous parts of the result, each composed like the batch: one per local device or per
             gradient-accumulation step.
         order : "shuffled" or "dealt"
-            Shuffle each block, or leave it sorted by class with its slots ascending. The dealt order of the whole
-            batch is for consumers that stride it themselves: its entries k with k mod W == r are rank r's part.
+            Shuffle each block, or leave its slots in ascending order. The dealt order of the whole batch is for
+            consumers that stride it themselves: its entries k with k mod W == r are rank r's part.
 
         Returns
         -------
@@ -223,44 +223,56 @@ class Plan:
         for first in range(start, stop, rows):
             last = min(first + rows, stop)
             part = out[(first - start) * width : (last - start) * width]
-            targets = _shuffled_targets(seed, epoch, first, last, layout) if shuffled else None
-            _fill(part, targets, deal, pools, deal.batches(first, last), layout)
+            batches = deal.batches(first, last)
+            if shuffled:
+                targets = _shuffled_targets(seed, epoch, first, last, layout)
+            else:
+                targets = _dealt_targets(deal, batches, layout)
+            _fill(part, targets, deal, pools, batches, layout)
         return out
 
 
 def _fill(
     out: Int64,
-    targets: npt.NDArray[np.intp] | None,
+    targets: npt.NDArray[np.intp],
     deal: EpochDeal,
     pools: EpochPools,
     batches: Int64,
     layout: Layout,
 ) -> None:
-    """Write the items of some batches, flattened; `targets` says where each slot's item goes."""
+    """Write the items of some batches, flattened; `targets` says where the item of each place goes."""
     count = len(deal.order)
     if len(out) < count * _DRAWS_PER_CLASS:
-        classes, draws = deal.slots(batches, layout)
+        classes, draws = deal.places(batches, layout)
         if count == 1:
             classes = classes[:1]
-        out[slice(None) if targets is None else targets] = pools.items(classes, draws)
+        out[targets] = pools.items(classes, draws)
         return
+    first_places = deal.first_places(batches, layout)
     block_start = np.arange(len(batches) * len(layout.first)) * layout.length
     for position in range(count):
-        first, length, draw = deal.runs(batches, position, layout)
+        first, length, draw = deal.runs(batches, position, first_places, layout.stride)
         total = int(length.sum())
         if total == 0:
             continue
         before = np.cumsum(length) - length
         number = np.arange(total)
-        slots = number + np.repeat(block_start + first - before, length)
+        places = number + np.repeat(block_start + first - before, length)
         number *= layout.stride
         number += np.repeat(draw - before * layout.stride, length)
         items = pools.items(deal.order[position : position + 1], number)
-        out[slots if targets is None else targets[slots]] = items
+        out[targets[places]] = items
+
+
+def _dealt_targets(deal: EpochDeal, batches: Int64, layout: Layout) -> npt.NDArray[np.intp]:
+    """Where the item of each place of each block goes when slots ascend."""
+    numbers = deal.slot_numbers(batches, layout).reshape(-1, layout.length)
+    numbers += np.arange(len(numbers))[:, None] * layout.length
+    return numbers.astype(np.intp, copy=False).reshape(-1)
 
 
 def _shuffled_targets(seed: int, epoch: int, start: int, stop: int, layout: Layout) -> npt.NDArray[np.intp]:
-    """Where each slot of each block goes: its own permutation for every (seed, epoch, step, block), flattened."""
+    """Where the item of each place of each block goes, by a permutation for every (seed, epoch, step, block)."""
     steps = np.arange(start, stop, dtype=np.uint32)[:, None]
     key = _mixing.key(seed, _mixing.BLOCK_ORDER, epoch, steps, np.array(layout.first, np.uint32))
     domain = _mixing.Domain.single(layout.length)

@@ -127,6 +127,29 @@ def farthest(plans: int, most_steps: int, most_classes: int) -> tuple[float, flo
     return worst[0], worst[1]
 
 
+def turns(plans: int = 800, most_steps: int = 3_000, most_classes: int = 60) -> str:
+    """How far, in items, a rank's part of an epoch is from its share of a class; also without the turns."""
+    generator = np.random.default_rng(1)
+    worst = [0.0, 0.0]
+    for _ in range(plans):
+        steps, batch_size, count = (int(generator.integers(1, most + 1)) for most in (most_steps, 256, most_classes))
+        world_size = int(generator.choice([w for w in range(1, batch_size + 1) if batch_size % w == 0]))
+        cuts = np.sort(generator.integers(0, steps * batch_size + 1, count - 1))
+        draws = np.diff(cuts, prepend=0, append=steps * batch_size)
+        deal = EpochDeal.of(draws, steps, seed=int(generator.integers(2**63)), epoch=int(generator.integers(100)))
+        place, batch = np.divmod(np.arange(steps * batch_size), steps)
+        position = np.repeat(np.arange(count), np.diff(deal.boundary))
+        for which, slot in enumerate((place * deal.slot_multiplier + batch + deal.slot_offset, place)):
+            held = np.bincount(position * world_size + slot % world_size, minlength=count * world_size)
+            fair = np.diff(deal.boundary)[:, None] / world_size
+            worst[which] = max(worst[which], float(np.abs(held.reshape(count, world_size) - fair).max()))
+    return table(
+        (f"items of a class on a rank in an epoch, {plans} random plans", "largest distance from its share"),
+        ("as balanceidx deals", f"{worst[0]:.1f}"),
+        ("slots in the order of the places", f"{worst[1]:.1f}"),
+    )
+
+
 def independent(seed: int, labels: Array = LABELS, length: int | None = None) -> Array:
     """One epoch of WeightedRandomSampler with inverse class frequencies."""
     weights = (1 / np.bincount(labels))[labels].tolist()
@@ -187,4 +210,4 @@ def yes(answer: bool) -> str:
 
 
 if __name__ == "__main__":
-    print("\n\n".join(measure() for measure in (batches, coverage, limits, smoothness)))
+    print("\n\n".join(measure() for measure in (batches, coverage, limits, smoothness, turns)))

@@ -58,7 +58,7 @@ def key(seed, *words):
     return state
 
 
-CLASS_ORDER, TIME_OFFSET, BLOCK_ORDER, POOL, LINE_PHASE, INDEPENDENT = 1, 2, 3, 4, 5, 6
+CLASS_ORDER, TIME_OFFSET, BLOCK_ORDER, POOL, LINE_PHASE, INDEPENDENT, SLOT_OFFSET = 1, 2, 3, 4, 5, 6, 7
 
 
 def below(state, n):
@@ -228,7 +228,7 @@ class Classes:
     def highs(self):
         if self.max_repeats is None:
             return [None] * len(self.members)
-        return [int(Fraction(self.max_repeats) * len(items)) for items in self.members]
+        return [int(Fraction(repr(float(self.max_repeats))) * len(items)) for items in self.members]
 
     def most_steps(self, B):
         most = min(2**40 // B, 2**32 - 1)
@@ -286,7 +286,8 @@ class Classes:
                 above = middle
         answer = below_
         t = below_ + 1
-        while t <= end and (found := excess(t)) <= 1:
+        walk_end = min(end, below_ + max(1, 2**17 // len(self.members)))
+        while t <= walk_end and (found := excess(t)) <= 1:
             if found <= 0:
                 answer = t
             t += 1
@@ -311,6 +312,13 @@ def time_multiplier(T):
     centre = (T * 0x9E3779B9) >> 32
     candidates = [A for A in range(max(1, centre - 32), min(max(T, 2), centre + 32)) if gcd(A, T) == 1]
     return min(candidates, key=lambda A: (quotient_sum(A, T), A))
+
+
+def slot_multiplier(T, B):
+    u = T
+    while gcd(u, B) != 1:
+        u += 1
+    return u
 
 
 # § 8. Weight lines
@@ -366,35 +374,39 @@ class Plan:
         T = self.steps_per_epoch
         return (time_multiplier(T) * step + below(key(seed, TIME_OFFSET, epoch), T)) % T
 
-    def deal(self, seed, b, slots, epoch):
-        """(class, draw number) of some slots of batch b."""
+    def deal(self, seed, b, places, epoch):
+        """(class, draw number) of some places of batch b."""
         T = self.steps_per_epoch
         order, boundaries = self.line(seed, epoch)
 
-        def slots_below(M):
+        def places_below(M):
             return M // T + (1 if b < M % T else 0)
 
         def seats_before(M):
             return (M // T) * b + min(M % T, b)
 
-        for k in slots:
-            seat = b + T * k
+        for h in places:
+            seat = b + T * h
             i = bisect_right(boundaries, seat) - 1
-            d = seats_before(boundaries[i + 1]) - seats_before(boundaries[i]) + k - slots_below(boundaries[i])
+            d = seats_before(boundaries[i + 1]) - seats_before(boundaries[i]) + h - places_below(boundaries[i])
             yield order[i], d
 
     # § 6
     def batch_indices(self, seed, step, rank=0, *, epoch=0, world_size=1, blocks=1, order="shuffled"):
-        b = self.batch_played(seed, step, epoch)
-        m = self.batch_size // (world_size * blocks)
+        B, b = self.batch_size, self.batch_played(seed, step, epoch)
+        z = below(key(seed, SLOT_OFFSET, epoch), B)
+        u = slot_multiplier(self.steps_per_epoch, B)
+        m = B // (world_size * blocks)
         result = []
         for e in range(blocks):
             g = rank + world_size * e
-            slots = [g + world_size * blocks * i for i in range(m)]
+            slot_of = {h: (u * h + b + z) % B for h in range(B)}
+            places = [h for h, k in slot_of.items() if k % (world_size * blocks) == g]
+            slots = sorted(slot_of[h] for h in places)
             block = [None] * m
-            for i, (c, d) in enumerate(self.deal(seed, b, slots, epoch)):
-                place = i if order == "dealt" else permute(m, key(seed, BLOCK_ORDER, epoch, step, g), i)
-                block[place] = self.item(seed, epoch, c, d)
+            for i, (h, (c, d)) in enumerate(zip(places, self.deal(seed, b, places, epoch), strict=True)):
+                shuffled = permute(m, key(seed, BLOCK_ORDER, epoch, step, g), i)
+                block[slots.index(slot_of[h]) if order == "dealt" else shuffled] = self.item(seed, epoch, c, d)
             result += block
         return result
 

@@ -25,6 +25,7 @@ NAMES = {
     "rounds": reference.rounds,
     "permute": lambda n, key, places: [reference.permute(n, key, x) for x in places],
     "A": reference.time_multiplier,
+    "u": lambda T, B: reference.slot_multiplier(T, B) % B,
     "draws": reference.apportion,
     "starts": reference.line_starts,
     "power": lambda q, sizes: reference.power_shares(sizes, q),

@@ -201,7 +201,7 @@ def ratio_cases(draw: st.DrawFn, bounded: bool = False, item_weights: bool = Fal
             (draws + count) / sum(drawable[c] for c in wanted), *(max(1, least[c]) / drawable[c] for c in wanted)
         )
         arguments["max_repeats"] = needed * (1 + draw(st.sampled_from([1e-9, 0.01, 0.3, 3.0])))
-        most = [int(Fraction(arguments["max_repeats"]) * n) for n in drawable]
+        most = [int(Fraction(repr(float(arguments["max_repeats"]))) * n) for n in drawable]
     return Case("ratio", arguments, group, weights, shares, least, most)
 
 

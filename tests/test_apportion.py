@@ -170,5 +170,12 @@ def test_longest_finds_the_last_that_fits(steps, first):
         highest = max(highest, step)
         excess.append(highest - (step == -1))
     fits = [first + i for i, over in enumerate(excess) if over <= 0]
-    found = longest(lambda t: excess[t - first], first, first + len(excess) - 1)
+    found = longest(lambda t: excess[t - first], first, first + len(excess) - 1, len(excess))
     assert found == max(fits, default=first - 1)
+
+
+def test_longest_walks_no_further_than_it_may():
+    asked = []
+    found = longest(lambda t: asked.append(t) or (0 if t <= 10 or t == 900 else 1), 1, 1000, 50)
+    assert found == 10 and len(asked) <= 50 + 11
+    assert longest(lambda t: 0 if t <= 10 or t == 900 else 1, 1, 1000, 890) == 900

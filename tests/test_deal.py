@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from balanceidx._deal import EpochDeal, Layout, time_multiplier
+from balanceidx._deal import EpochDeal, Layout, slot_multiplier, time_multiplier
 from strategies import divisors, epochs, layouts, seeds
 
 # Draws of the classes and batches an epoch; the batch size follows.
@@ -22,20 +22,20 @@ def deals(draw):
 
 
 def by_hand(deal: EpochDeal, draws: np.ndarray, steps: int) -> dict[tuple[int, int], tuple[int, int]]:
-    """(class, draw number) of every (batch, slot): seats in a row, dealt like cards; draws counted batch by batch."""
+    """(class, draw number) of every (batch, place): seats in a row, dealt like cards; draws counted batch by batch."""
     line = [c for c in deal.order.tolist() for _ in range(draws[c])]
     made = dict.fromkeys(range(len(draws)), 0)
     dealt = {}
     for batch in range(steps):
-        for slot in range(len(line) // steps):
-            c = line[batch + steps * slot]
-            dealt[batch, slot] = c, made[c]
+        for place in range(len(line) // steps):
+            c = line[batch + steps * place]
+            dealt[batch, place] = c, made[c]
             made[c] += 1
     return dealt
 
 
 @given(st.data(), deals())
-def test_slots_are_the_line_dealt_like_cards(data, problem):
+def test_hands_are_the_line_dealt_like_cards(data, problem):
     draws, steps, deal = problem
     batch_size = int(draws.sum()) // steps
     world_size, blocks = data.draw(st.sampled_from(layouts(batch_size)), "layout")
@@ -43,27 +43,32 @@ def test_slots_are_the_line_dealt_like_cards(data, problem):
     batches = np.array(data.draw(st.lists(st.integers(0, steps - 1), min_size=1, max_size=6), "batches"))
     layout = Layout.of(batch_size, rank, world_size, blocks)
     dealt = by_hand(deal, draws, steps)
-    wanted = [
-        dealt[batch, slot]
-        for batch in batches.tolist()
-        for block in range(blocks)
-        for slot in range(rank + world_size * block, batch_size, world_size * blocks)
-    ]
-    classes, numbers = deal.slots(batches, layout)
+    wanted, numbers = [], []
+    for batch in batches.tolist():
+        slot_of = [(deal.slot_multiplier * h + batch + deal.slot_offset) % batch_size for h in range(batch_size)]
+        assert sorted(slot_of) == list(range(batch_size))
+        for block in range(blocks):
+            slots = list(range(rank + world_size * block, batch_size, world_size * blocks))
+            places = [h for h in range(batch_size) if slot_of[h] in slots]
+            wanted += [dealt[batch, h] for h in places]
+            numbers += [slots.index(slot_of[h]) for h in places]
+    assert deal.slot_numbers(batches, layout).reshape(-1).tolist() == numbers
+    classes, numbers = deal.places(batches, layout)
     assert list(zip(classes.tolist(), numbers.tolist(), strict=True)) == wanted
 
     found = {}
     for position in range(len(draws)):
-        for run, (first, count, number) in enumerate(zip(*deal.runs(batches, position, layout), strict=True)):
+        runs = deal.runs(batches, position, deal.first_places(batches, layout), layout.stride)
+        for run, (first, count, number) in enumerate(zip(*runs, strict=True)):
             for i in range(count):
                 found[run, int(first) + i] = int(deal.order[position]), int(number) + i * layout.stride
-    assert [found[run, slot] for run in range(len(batches) * blocks) for slot in range(layout.length)] == wanted
+    assert [found[run, i] for run in range(len(batches) * blocks) for i in range(layout.length)] == wanted
 
 
 @given(deals())
 def test_an_epoch_makes_every_draw_of_a_class_once(problem):
     draws, steps, deal = problem
-    classes, numbers = deal.slots(np.arange(steps), Layout.of(int(draws.sum()) // steps, 0, 1, 1))
+    classes, numbers = deal.places(np.arange(steps), Layout.of(int(draws.sum()) // steps, 0, 1, 1))
     for c, count in enumerate(draws.tolist()):
         assert sorted(numbers[classes == c].tolist()) == list(range(count))
 
@@ -80,26 +85,27 @@ def test_classes_and_batches_are_ordered_anew_every_epoch():
     deals = [EpochDeal.of(draws, 40, seed, epoch) for seed in range(6) for epoch in range(6)]
     assert all(sorted(deal.order.tolist()) == list(range(12)) for deal in deals)
     assert len({deal.order.tobytes() for deal in deals}) == 36
-    assert len({deal.offset for deal in deals}) > 15
+    assert len({deal.time_offset for deal in deals}) > 15
+    assert {deal.slot_offset for deal in deals} == {0, 1, 2}
 
 
 @pytest.mark.parametrize("steps", [2**32 - 1, 2**32 - 5, 2**31, 3**20])
 def test_batches_of_very_long_epochs_are_exact(steps):
     deal = EpochDeal.of(np.array([steps, 7 * steps]), steps, 2**64 - 1, 2**32 - 1)
     for start in (0, steps // 3, steps - 5):
-        wanted = [(deal.multiplier * step + deal.offset) % steps for step in range(start, start + 5)]
+        wanted = [(deal.time_multiplier * step + deal.time_offset) % steps for step in range(start, start + 5)]
         assert deal.batches(start, start + 5).tolist() == wanted
 
 
 @settings(max_examples=60)
 @given(st.integers(1, 2**32 - 1), st.data())
-def test_slots_of_very_long_epochs_are_exact(steps, data):
+def test_places_of_very_long_epochs_are_exact(steps, data):
     batch_size = 256
     first = data.draw(st.integers(1, steps * batch_size - 1), "draws of class 0")
     draws = np.array([first, steps * batch_size - first])
     deal = EpochDeal.of(draws, steps, 3, 5)
     batch = data.draw(st.integers(0, steps - 1), "batch")
-    classes, numbers = deal.slots(np.array([batch]), Layout.of(batch_size, 0, 1, 1))
+    classes, numbers = deal.places(np.array([batch]), Layout.of(batch_size, 0, 1, 1))
     boundary = int(draws[deal.order[0]])
     assert classes.tolist() == [int(deal.order[int(batch + steps * k >= boundary)]) for k in range(batch_size)]
     # Draws of the class on the first part of the line: seats x < boundary, counted by batch and then by slot.
@@ -107,6 +113,13 @@ def test_slots_of_very_long_epochs_are_exact(steps, data):
     held = [n for c, n in zip(classes.tolist(), numbers.tolist(), strict=True) if c == deal.order[0]]
     assert held == list(range(before, before + len(held)))
     assert numbers.min() >= 0 and (numbers < draws[classes]).all()
+
+
+@pytest.mark.parametrize(
+    ("steps", "batch_size", "wanted"), [(7, 12, 7), (8, 12, 11), (24, 12, 1), (9, 1, 0), (5, 2, 1)]
+)
+def test_the_slot_multiplier_is_the_next_that_is_coprime(steps, batch_size, wanted):
+    assert slot_multiplier(steps, batch_size) == wanted
 
 
 # ---- the time order ------------------------------------------------------------------------------------------------

@@ -130,6 +130,19 @@ def test_oversample_with_a_cap_that_allows_it():
     assert capped.steps_per_epoch == free.steps_per_epoch == 7
 
 
+@pytest.mark.timeout(10)
+@pytest.mark.parametrize(
+    ("name", "sizes", "share", "steps"),
+    [
+        ("undersample", (3_999_998, 2), 1e-6, 2_500_002),  # the last with 2.5 draws for two items, rounded down
+        ("oversample", (2, 2), 1e-9, 1_500_000_002),  # the first with more than 1.5 draws for two items
+    ],
+)
+def test_an_epoch_for_a_tiny_share_is_found_quickly(name, sizes, share, steps):
+    plan = bx.ratio(np.repeat([0, 1], sizes), {0: 1, 1: share}, batch_size=1, epoch_size=name)
+    assert plan.steps_per_epoch == steps and plan.draws_per_epoch[1] == 2
+
+
 # ---- the door ------------------------------------------------------------------------------------------------------
 
 LABELS = [0] * 10 + [1] * 10

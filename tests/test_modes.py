@@ -67,10 +67,16 @@ def test_minima_that_fill_the_batch_are_the_batch():
 @given(cases("bounded"))
 def test_no_class_is_drawn_more_often_than_its_cap(case):
     if "max_repeats" in case.arguments:
-        exact = Fraction(case.arguments["max_repeats"])
+        exact = Fraction(repr(float(case.arguments["max_repeats"])))
         sizes = np.bincount(case.group)
         for count, size in zip(case.plan.draws_per_epoch.tolist(), sizes.tolist(), strict=True):
             assert count <= exact * size
+
+
+def test_a_cap_in_tenths_is_the_number_as_it_is_written():
+    # The float 1.2 is a little below 12 / 10.
+    plan = bx.ratio([0] * 90 + [1] * 10, batch_size=10, max_repeats=1.2)
+    assert plan.draws_per_epoch.tolist() == [88, 12]
 
 
 def test_a_cap_of_one_is_undersampling_in_proportion():

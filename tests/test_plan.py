@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 import balanceidx as bx
 from balanceidx import _mixing, _plan
+from balanceidx._deal import EpochDeal, Layout
 from strategies import cases, divisors, epochs, layouts, seeds
 
 ORDERS = ("shuffled", "dealt")
@@ -74,15 +75,6 @@ def test_the_dealt_order_strided_is_each_rank_s_part(data, case):
     assert (np.sort(shuffled, axis=2) == np.sort(dealt, axis=2)).all()
 
 
-@settings(max_examples=40)
-@given(cases("ratio", "bounded", "item_weights"), seeds, epochs)
-def test_the_dealt_order_is_sorted_by_class(case, seed, epoch):
-    batches = case.group[case.plan.epoch_indices(seed, epoch=epoch, order="dealt")].reshape(-1, case.plan.batch_size)
-    for batch in batches:
-        met = batch[np.flatnonzero(np.diff(batch, prepend=-1))]
-        assert len(met) == len(set(met.tolist())), "a class appears in two runs"
-
-
 @pytest.mark.parametrize("blocks", [1, 2, 3, 10, 30])
 def test_the_shuffled_order_permutes_every_block_by_its_own_key(blocks):
     # Blocks of 127 slots and fewer repeat the keys, longer ones broadcast them: both against one block at a time.
@@ -91,13 +83,15 @@ def test_the_shuffled_order_permutes_every_block_by_its_own_key(blocks):
         plan.epoch_indices(4, epoch=2, blocks=blocks, order=order).reshape(10, blocks, -1) for order in ORDERS
     )
     length = 300 // blocks
+    deal = EpochDeal.of(plan.draws_per_epoch, 10, seed=4, epoch=2)
+    slots = deal.slot_numbers(deal.batches(0, 10), Layout.of(300, 0, 1, blocks))
     places = np.arange(length, dtype=np.uint32)
     seen = set()
     for step in range(10):
         for block in range(blocks):
             key = _mixing.key(4, _mixing.BLOCK_ORDER, 2, step, block)
             target = _mixing.permute(places, _mixing.Domain.of([length]), key)
-            assert (shuffled[step, block, target] == dealt[step, block]).all()
+            assert (shuffled[step, block, target] == dealt[step, block, slots[step, block]]).all()
             seen.add(target.tobytes())
     assert len(seen) == 10 * blocks, "two blocks are shuffled alike"
 
@@ -134,8 +128,8 @@ def test_chunk_sizes_change_no_value(data, case, draws_per_class, at_once, chunk
 
 def test_the_paths_are_both_taken_without_a_patch(monkeypatch):
     looked_up = []
-    original = _plan.EpochDeal.slots
-    monkeypatch.setattr(_plan.EpochDeal, "slots", lambda *a: looked_up.append(1) or original(*a))
+    original = _plan.EpochDeal.places
+    monkeypatch.setattr(_plan.EpochDeal, "places", lambda *a: looked_up.append(1) or original(*a))
     plan = bx.ratio(np.arange(10_000) % 2, batch_size=100)
     plan.batch_indices(0, 0)
     assert looked_up == [1]
@@ -182,7 +176,7 @@ def test_pass_number_2_to_the_64_is_reached_without_a_warning():
 
 def _step_of_last_batch(plan: bx.Plan, epoch: int) -> int:
     deal, _ = plan._tables.get(plan, 0, epoch)
-    return (deal.steps - 1 - deal.offset) * pow(deal.multiplier, -1, deal.steps) % deal.steps
+    return (deal.steps - 1 - deal.time_offset) * pow(deal.time_multiplier, -1, deal.steps) % deal.steps
 
 
 # ---- a plan is a value ---------------------------------------------------------------------------------------------

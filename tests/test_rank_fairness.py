@@ -1,14 +1,81 @@
-"""A known limit of the deal: a class with less than one item a rank and batch stays on the same ranks for an epoch."""
+"""A class with less than one item a rank and batch goes round the ranks: within an epoch, and from epoch to epoch."""
+
+import itertools
+import math
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
 
 import balanceidx as bx
+from strategies import cases, divisors, epochs, seeds
 
 
-@pytest.mark.xfail(reason="its slots have the same residues in every batch; see docs/promises.md", strict=True)
-def test_a_lone_positive_a_batch_reaches_every_rank_within_an_epoch():
-    labels = np.repeat([0, 1], [1900, 100])
-    plan = bx.min_positives(labels, {1: 1}, batch_size=16, max_repeats=1.25)
-    by_rank = [int(labels[plan.epoch_indices(0, rank, world_size=4)].sum()) for rank in range(4)]
-    assert min(by_rank) > 0, by_rank
+def held(plan, group, label, world_size, epoch=0, blocks=1):
+    """Items of a label in every block of every rank at each step: shape (world_size * blocks, steps)."""
+    parts = [
+        group[plan.epoch_indices(0, rank, epoch=epoch, world_size=world_size, blocks=blocks)]
+        .reshape(plan.steps_per_epoch, blocks, -1)
+        .swapaxes(0, 1)
+        for rank in range(world_size)
+    ]
+    return (np.concatenate(parts) == label).sum(axis=2)
+
+
+@settings(max_examples=80)
+@given(cases(), seeds, epochs)
+def test_every_part_gets_its_share_of_every_class_in_an_epoch(case, seed, epoch):
+    """Less than 1 + u - T draws from it (docs/promises.md, G2), for every number of parts at once."""
+    plan = case.plan
+    passed_over = next(
+        more for more in itertools.count() if math.gcd(plan.steps_per_epoch + more, plan.batch_size) == 1
+    )
+    dealt = plan.epoch_indices(seed, epoch=epoch, order="dealt").reshape(plan.steps_per_epoch, -1)
+    for stride in divisors(plan.batch_size):
+        parts = np.concatenate([dealt[:, first::stride].reshape(-1) for first in range(stride)])
+        drawn = case.composition(parts, stride)
+        assert np.abs(drawn - plan.draws_per_epoch / stride).max() < 1 + passed_over
+
+
+LONE = np.array([0] * 999 + [1])
+
+
+@pytest.mark.parametrize("minimum", [1, 2, 3])
+@pytest.mark.parametrize(("world_size", "blocks"), [(4, 1), (2, 4), (8, 1), (1, 8)])
+def test_a_minimum_below_the_number_of_parts_goes_round_them(minimum, world_size, blocks):
+    plan = bx.min_positives(LONE, {1: minimum}, batch_size=8)
+    part = held(plan, LONE, 1, world_size, blocks=blocks)
+    assert np.ptp(part.sum(axis=1)) <= 2, part.sum(axis=1)
+    # ... without long gaps: the golden section of the time order leaves none.
+    for steps in part:
+        gaps = np.diff(np.flatnonzero(steps))
+        assert gaps.max() <= 4 * len(part) / minimum
+
+
+def test_a_lone_positive_reaches_every_rank_as_epochs_pass():
+    plan = bx.stratified(LONE, batch_size=8)
+    seen = sum(held(plan, LONE, 1, 4, epoch).sum(axis=1) for epoch in range(200))
+    assert seen.sum() == 200
+    assert seen.min() >= 30  # 50 each, with a standard deviation of 6.1
+
+
+@pytest.mark.parametrize("count", [2, 8, 20])
+def test_every_rank_sees_every_class_in_an_epoch(count):
+    labels = np.arange(1000) % count
+    plan = bx.ratio(labels, batch_size=8)
+    for label in range(count):
+        seen = held(plan, labels, label, 8).sum(axis=1)
+        assert np.ptp(seen) <= 2, f"class {label} by rank: {seen}"
+
+
+def test_without_turns_a_rank_would_never_see_a_class(monkeypatch):
+    """The control: the deal as it would be if slots were the places themselves."""
+    from balanceidx import _deal
+
+    monkeypatch.setattr(
+        _deal.EpochDeal,
+        "first_places",
+        lambda self, batches, layout: np.tile(np.array(layout.first, np.int64), (len(batches), 1)),
+    )
+    seen = held(bx.min_positives(LONE, {1: 1}, batch_size=8), LONE, 1, 4).sum(axis=1)
+    assert seen.min() == 0

@@ -203,7 +203,7 @@ def _layout(
 def _tables(plan: DevicePlan, seed: Wide, epoch: jax.Array) -> EpochTables:
     return EpochTables(
         plan,
-        EpochDeal.of(plan._draws, plan.steps_per_epoch, plan._multiplier, seed, epoch),
+        EpochDeal.of(plan._draws, plan.steps_per_epoch, plan.batch_size, plan._multiplier, seed, epoch),
         EpochPools.of(plan._pools, seed, epoch),
         key(seed, _mixing.BLOCK_ORDER, epoch),
     )
@@ -229,13 +229,13 @@ def _batch(
 ) -> jax.Array:
     stride = world_size * blocks
     length = tables._plan.batch_size // stride
-    block = rank + np.uint32(world_size) * jnp.arange(blocks, dtype=np.uint32)[:, None]
-    place = jnp.arange(length, dtype=np.uint32)
-    classes, draws = tables._deal.slots(tables._deal.batch(step), block + np.uint32(stride) * place)
-    items = tables._pools.items(classes, draws)
+    block = rank + np.uint32(world_size) * jnp.arange(blocks, dtype=np.uint32)
+    b = tables._deal.batch(step)
+    places = tables._deal.places(b, block, stride, by_slot=not shuffled)
+    items = tables._pools.items(*tables._deal.draws(b, places))
     if not shuffled:
         return items.reshape(-1)
-    order = absorb(absorb(tables._order, step), block)
-    targets = permute(place, Domain.of(_mixing.Domain.single(length)), order)
+    order = absorb(absorb(tables._order, step), block[:, None])
+    targets = permute(jnp.arange(length, dtype=np.uint32), Domain.of(_mixing.Domain.single(length)), order)
     targets += np.uint32(length) * jnp.arange(blocks, dtype=np.uint32)[:, None]
     return jnp.zeros_like(items).reshape(-1).at[targets.reshape(-1)].set(items.reshape(-1), unique_indices=True)
