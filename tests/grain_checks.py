@@ -54,6 +54,16 @@ def items(batches):
     return np.stack([batch["item"] for batch in batches])
 
 
+def refused(message, call):
+    """Raise AssertionError unless the call raises a ValueError with this message."""
+    try:
+        call()
+    except ValueError as error:
+        assert message in str(error), error
+    else:
+        raise AssertionError(f"not refused: {message}")
+
+
 def check(worker_counts=(0, 2)):
     """Raise AssertionError where a rank's batches are not the promised ones."""
     plan = bx.ratio(LABELS, batch_size=12, epoch_size=72)
@@ -78,13 +88,21 @@ def check(worker_counts=(0, 2)):
     resumed = iter(loader(plan, 1, 2, 0))
     resumed.set_state(state)
     np.testing.assert_array_equal(items(resumed), expected(plan, 1, 2)[8:])
+    position = balanceidx_grain.state_dict(plan, 3, 8)
+    options = {"rank": 1, "world_size": 2, "num_epochs": EPOCHS}
+    begun = balanceidx_grain.batches(plan, 3, start=position, **options)
+    sliced = balanceidx_grain.batches(plan, 3, **options)[8:]
+    for rest in (begun, sliced):
+        np.testing.assert_array_equal(np.stack(list(rest)), expected(plan, 1, 2)[8:])
     for other in (loader(bx.ratio(LABELS, batch_size=12), 1, 2, 0), loader(plan, 1, 3, 0)):
-        try:
-            iter(other).set_state(state)
-        except ValueError as error:
-            assert "Sampler in checkpoint does not match" in str(error)
-        else:
-            raise AssertionError("a state of another plan or layout was accepted")
+        refused("Sampler in checkpoint does not match", lambda other=other: iter(other).set_state(state))
+    sharded_again = grain.DataLoader(
+        data_source=Records(),
+        sampler=balanceidx_grain.PlanSampler(plan, 3, shard_count=1, worker_count=0, num_epochs=EPOCHS),
+        shard_options=grain.sharding.ShardOptions(0, 2),
+        operations=[grain.transforms.Batch(12, drop_remainder=True)],
+    )
+    refused("its records do not belong together", lambda: next(iter(sharded_again)))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Orbax checkpoints of Grain's iterators, in a process that is killed, continued by another."""
+"""Orbax checkpoints of Grain's iterators and of our own position, in a process that is killed, continued by another."""
 
 import json
 import signal
@@ -6,9 +6,11 @@ import subprocess
 import sys
 
 import numpy as np
+import orbax.checkpoint as ocp
 import pytest
 
 import balanceidx as bx
+import balanceidx_grain
 from environments import ROOT
 from grain_checks import LABELS, expected
 
@@ -44,6 +46,7 @@ for step in range(first, 12):
         os.kill(os.getpid(), signal.SIGKILL)
     if step % 4 == 3:
         manager.save(step + 1, args=ocp.args.Composite(
+            position=ocp.args.JsonSave(balanceidx_grain.state_dict(plan, 3, step + 1)),
             **{{name: grain.checkpoint.CheckpointSave(iterator) for name, iterator in iterators.items()}}))
         manager.wait_until_finished()
 """
@@ -56,10 +59,17 @@ def train(folder, crash_at):
 
 
 def test_a_killed_run_continues_where_it_was_saved(tmp_path):
-    wanted = expected(bx.ratio(LABELS, batch_size=12, epoch_size=72), 1, 2)
+    plan = bx.ratio(LABELS, batch_size=12, epoch_size=72)
+    wanted = expected(plan, 1, 2)
     killed, before = train(tmp_path, 9)  # in the second epoch, one batch and a half after the last checkpoint
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     assert [step for step, _ in before] == list(range(10))
+    with ocp.CheckpointManager(tmp_path) as manager:
+        assert manager.latest_step() == 8
+        position = manager.restore(8, args=ocp.args.Composite(position=ocp.args.JsonRestore())).position
+    for rank in range(4):  # our own position goes on with four hosts, where two were killed
+        found = balanceidx_grain.batches(plan, 3, rank=rank, world_size=4, num_epochs=2, start=position)
+        np.testing.assert_array_equal(list(found), expected(plan, rank, 4)[8:])
     done, after = train(tmp_path, -1)
     assert done.returncode == 0, done.stderr
     assert [step for step, _ in after] == list(range(8, 12))

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import balanceidx as bx
-from balanceidx_grain import PlanSampler, SelectionMap, batches, state_dict
+from balanceidx_grain import PlanSampler, SelectionMap, batches, state_dict, steps_done
 from grain_checks import LABELS, items, loader, with_workers
 
 PLAN = bx.ratio(LABELS, batch_size=12, epoch_size=72)  # six steps an epoch
@@ -19,6 +19,21 @@ def test_state_is_the_streams():
         assert state_dict(PLAN, 3, done) == stream.state_dict()
         next(stream)
     assert len(json.dumps(state_dict(PLAN, 2**64 - 1, 2**32))) < 200
+
+
+@pytest.mark.parametrize("steps", [0, 5, 6, 7, 6 * 2**31 + 5])
+def test_steps_done_reads_what_state_dict_wrote(steps):
+    assert steps_done(PLAN, 3, json.loads(json.dumps(state_dict(PLAN, 3, steps)))) == steps
+
+
+def test_steps_done_refuses_states_of_other_runs():
+    state = state_dict(PLAN, 3, 8)
+    with pytest.raises(ValueError, match="`state` belongs to another plan"):
+        steps_done(bx.ratio(LABELS, batch_size=24), 3, state)
+    with pytest.raises(ValueError, match="`state` was saved with seed 3, but `seed` is 4"):
+        steps_done(PLAN, 4, state)
+    with pytest.raises(TypeError, match=r"`seed` must be an integer, not float 3\.0"):
+        steps_done(PLAN, 3.0, state)
 
 
 def global_step(number):
@@ -82,6 +97,44 @@ def test_grains_elastic_iterator_keeps_the_global_batches():
         state = json.loads(state)
 
 
+class Jitter(grain.transforms.RandomMap):
+    def random_map(self, element, rng):
+        return element + rng.random(len(element))
+
+
+def augmented_batches(**options):
+    return batches(PLAN, 3, num_epochs=2, **options).seed(1).random_map(Jitter())
+
+
+def augmented_selection(**options):
+    drawn = grain.MapDataset.select_from_datasets([grain.MapDataset.range(100)], SelectionMap(PLAN, 3, **options))
+    return drawn.batch(12).seed(1).random_map(Jitter()).repeat(2)
+
+
+@pytest.mark.parametrize("pipeline", [augmented_batches, augmented_selection])
+def test_a_slice_of_the_pipeline_continues_with_its_random_numbers(pipeline):
+    whole = list(pipeline())
+    done = steps_done(PLAN, 3, state_dict(PLAN, 3, 7))
+    np.testing.assert_array_equal(list(pipeline()[done:].to_iter_dataset()), whole[7:])
+    # `start` counts elements anew: the same items, other random numbers.
+    begun = list(pipeline(start=state_dict(PLAN, 3, 7)))[:5]
+    np.testing.assert_array_equal(np.floor(begun), np.floor(whole[7:]))
+    assert not np.isin(begun, whole[7:]).any()
+
+
+def test_a_slice_of_an_endless_pipeline():
+    sliced = batches(PLAN, 3, rank=1, world_size=4)[7:]
+    np.testing.assert_array_equal(sliced[6], PLAN.batch_indices(3, rank=1, world_size=4, **global_step(13)))
+
+
+def test_a_sampler_continues_with_its_random_numbers():
+    whole = PlanSampler(PLAN, 3, shard_count=2, worker_count=0)
+    rest = PlanSampler(PLAN, 3, shard_count=2, worker_count=0, start=state_dict(PLAN, 3, 7))
+    for index in range(24):
+        assert rest[index].record_key == whole[7 * 12 + index].record_key
+        assert rest[index].rng.random() == whole[7 * 12 + index].rng.random()
+
+
 @pytest.mark.slow
 def test_a_state_continues_with_other_workers():
     from balanceidx_grain import enable_workers
@@ -91,6 +144,8 @@ def test_a_state_continues_with_other_workers():
     start = state_dict(PLAN, 3, 7)
     rest = batches(PLAN, 3, rank=1, world_size=2, num_epochs=2, start=start)
     np.testing.assert_array_equal(list(with_workers(rest, 2)), wanted)
+    sliced = augmented_batches()[7:]  # the random numbers do not depend on the workers either
+    np.testing.assert_array_equal(list(with_workers(sliced, 2)), list(augmented_batches())[7:])
     iterator = iter(loader(PLAN, 1, 2, 2, num_epochs=None, start=start))
     np.testing.assert_array_equal(items([next(iterator) for _ in range(5)]), wanted)
 
@@ -115,7 +170,7 @@ def test_states_of_other_runs_are_refused(make):
     state = state_dict(PLAN, 3, 8)
     with pytest.raises(ValueError, match="`state` belongs to another plan: its fingerprint is"):
         make(bx.ratio(LABELS, batch_size=24), 3, start=state)
-    with pytest.raises(ValueError, match="`start` was saved with seed 3, but `seed` is 4; pass seed=3 to continue"):
+    with pytest.raises(ValueError, match="`state` was saved with seed 3, but `seed` is 4; pass seed=3 to continue"):
         make(PLAN, 4, start=state)
     with pytest.raises(ValueError, match="was saved with stream format 0"):
         make(PLAN, 3, start={**state, "format": 0})

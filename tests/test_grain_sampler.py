@@ -213,6 +213,33 @@ def test_blocks_may_be_batched_one_by_one():
     assert (found >= 93).sum(axis=1).tolist() == [2] * 18
 
 
+class Broken(Records):
+    def __getitem__(self, index):
+        if index >= 93:
+            raise OSError(f"record {index} cannot be read")
+        return super().__getitem__(index)
+
+
+@pytest.mark.parametrize("count", [0, pytest.param(2, marks=pytest.mark.slow)])
+def test_an_error_of_the_source_reaches_the_caller(count):
+    broken = grain.DataLoader(
+        data_source=Broken(),
+        sampler=PlanSampler(PLAN, 3, shard_count=1, worker_count=count, num_epochs=2),
+        worker_count=count,
+        shard_options=grain.sharding.NoSharding(),
+        operations=[grain.transforms.Batch(12)],
+    )
+    with pytest.raises(OSError, match=r"record 9\d cannot be read"):
+        next(iter(broken))
+
+
+def test_a_batch_of_several_steps_holds_them_whole():
+    # Nothing tells it from a right one, as the page says.
+    sampler = PlanSampler(PLAN, 3, shard_count=1, worker_count=0, num_epochs=2)
+    found = items(with_operations(sampler, [grain.transforms.Batch(24)]))
+    np.testing.assert_array_equal(found, expected(PLAN, 0, 1).reshape(6, 24))
+
+
 def test_filters_after_batch_see_whole_batches():
     class Some(grain.transforms.Filter):
         def filter(self, element):
@@ -254,8 +281,15 @@ def test_generators_do_not_depend_on_the_workers():
     assert len(set(by_record(0).values())) == 72
 
 
-def test_a_generator_is_built_once():
+def test_generators_depend_on_every_bit_of_the_seed():
+    seeds = 0, 1, 2**32, 2**32 + 1, 2**63, 2**64 - 1
+    samplers = [PlanSampler(PLAN, seed, shard_count=1, worker_count=0) for seed in seeds]
+    assert len({sampler[5].rng.random() for sampler in samplers}) == len(seeds)
+
+
+def test_a_generator_is_built_once_when_it_is_asked_for():
     metadata = PlanSampler(PLAN, 3, shard_count=1, worker_count=0)[0]
+    assert metadata._generator is None
     assert metadata.rng is metadata.rng
 
 

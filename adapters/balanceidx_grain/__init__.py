@@ -10,9 +10,17 @@
 
 from balanceidx_grain._batches import batches
 from balanceidx_grain._mapped import memory_mapped
-from balanceidx_grain._run import state_dict
+from balanceidx_grain._run import state_dict, steps_done
 from balanceidx_grain._sampler import PlanSampler
 from balanceidx_grain._selection import SelectionMap
 from balanceidx_grain._workers import enable_workers
 
-__all__ = ["PlanSampler", "SelectionMap", "batches", "enable_workers", "memory_mapped", "state_dict"]
+__all__ = [
+    "PlanSampler",
+    "SelectionMap",
+    "batches",
+    "enable_workers",
+    "memory_mapped",
+    "state_dict",
+    "steps_done",
+]

@@ -64,7 +64,8 @@ def batches(
     batch_fn : callable, optional
         Makes a batch of a list of records, in place of Grain's own stacking.
     start : mapping, optional
-        Make element 0 the step at a saved position (`state_dict`).
+        Make element 0 the step at a saved position (`state_dict`). Random transformations downstream then count
+        from 0 too; to continue with theirs, slice the finished pipeline instead: see `steps_done`.
 
     Returns
     -------

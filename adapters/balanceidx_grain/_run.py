@@ -19,6 +19,7 @@ def state_dict(plan: Plan, seed: int, steps: int) -> dict[str, Any]:
     """Position after so many steps of a run, as `Stream.state_dict` writes it: a small dict that JSON can hold.
 
     Pass it as `start` to continue there, with any number of ranks, workers and blocks; save it beside the model.
+    `steps_done` reads it.
 
     >>> import balanceidx as bx
     >>> import balanceidx_grain
@@ -47,6 +48,46 @@ def state_dict(plan: Plan, seed: int, steps: int) -> dict[str, Any]:
     done = _checks.integer("steps", steps, 0, _checks.MAX_EPOCHS * plan.steps_per_epoch)
     stream.epoch, stream.step = divmod(done, plan.steps_per_epoch)
     return stream.state_dict()
+
+
+def steps_done(plan: Plan, seed: int, state: Mapping[str, Any]) -> int:
+    """Steps before a saved position, counted from the beginning of epoch 0: what `state_dict` was given.
+
+    Slicing a finished pipeline by it continues the run with its random transformations: Grain draws their random
+    numbers by element number, and a slice keeps the numbers that the elements had.
+
+    >>> import balanceidx as bx
+    >>> import balanceidx_grain
+    >>> plan = bx.ratio([0] * 90 + [1] * 10, batch_size=10)
+    >>> state = balanceidx_grain.state_dict(plan, seed=0, steps=13)
+    >>> done = balanceidx_grain.steps_done(plan, 0, state)
+    >>> done
+    13
+    >>> pipeline = balanceidx_grain.batches(plan, seed=0, num_epochs=2).seed(1).random_map(lambda x, rng: rng.random())
+    >>> pipeline[done:][0] == pipeline[13]
+    True
+
+    Parameters
+    ----------
+    plan, seed
+        Those of the saved run.
+    state : mapping
+        From `state_dict`, or from a `Stream`.
+
+    Returns
+    -------
+    int
+
+    Raises
+    ------
+    TypeError, ValueError
+        For a seed outside its range, and for a state of another plan, seed or stream format.
+    """
+    seed = _checks.seed(seed)
+    saved, epoch, step = read_state(plan, state)
+    if saved != seed:
+        raise ValueError(f"`state` was saved with seed {saved}, but `seed` is {seed}; pass seed={saved} to continue.")
+    return epoch * plan.steps_per_epoch + step
 
 
 @dataclass(frozen=True)
@@ -90,7 +131,7 @@ class Run:
                 f"`batch_size` (={plan.batch_size}, all ranks together) must be divisible by "
                 f"`{name}` * `blocks` (={ranks} * {blocks})."
             )
-        first = 0 if start is None else _position(plan, seed, start)
+        first = 0 if start is None else steps_done(plan, seed, start)
         if num_epochs is None:
             return cls(plan, seed, ranks, blocks, first, None)
         epochs = _checks.integer("num_epochs", num_epochs, 1, _checks.MAX_EPOCHS)
@@ -106,10 +147,3 @@ class Run:
     def local_batch_size(self) -> int:
         """Items in one rank's part of a batch."""
         return self.plan.batch_size // self.world_size
-
-
-def _position(plan: Plan, seed: int, start: Mapping[str, Any]) -> int:
-    saved, epoch, step = read_state(plan, start)
-    if saved != seed:
-        raise ValueError(f"`start` was saved with seed {saved}, but `seed` is {seed}; pass seed={saved} to continue.")
-    return epoch * plan.steps_per_epoch + step

@@ -53,7 +53,7 @@ class PlanSampler:
     blocks : int
         As in `Plan.batch_indices`; the loader may then also make batches of `local_batch_size // blocks`.
     start : mapping, optional
-        Begin at a saved position (`state_dict`) instead of at epoch 0, step 0.
+        Begin at a saved position (`state_dict`) instead of at epoch 0, step 0. Every record keeps its generator.
 
     Attributes
     ----------
@@ -71,7 +71,8 @@ class PlanSampler:
     Notes
     -----
     A loader that strides, batches or filters otherwise raises ValueError with its first batch, on some shard or worker
-    at least. The repr leaves out num_epochs: a checkpoint may be continued for more epochs.
+    at least; only a batch of several whole steps goes unseen. The repr leaves out num_epochs: a checkpoint may be
+    continued for more epochs.
     """
 
     def __init__(

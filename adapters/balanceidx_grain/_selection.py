@@ -44,7 +44,9 @@ class SelectionMap(grain.transforms.DatasetSelectionMap):  # type: ignore[misc]
         Lengths of the datasets when there are several: the plan's items 0, 1, ... are the elements of the first, then
         of the second, and so on. They sum to `plan.num_items`.
     start : mapping, optional
-        Begin at a saved position (`state_dict`) instead of at epoch 0, step 0.
+        Begin at a saved position (`state_dict`) instead of at epoch 0, step 0; the length stays that of an epoch.
+        Random transformations downstream count from 0; to continue with theirs, slice the finished pipeline instead:
+        see `steps_done`.
 
     Raises
     ------

@@ -15,5 +15,4 @@ def enable_workers() -> None:
     >>> import balanceidx_grain
     >>> balanceidx_grain.enable_workers()
     """
-    if not flags.FLAGS.is_parsed():
-        flags.FLAGS.mark_as_parsed()
+    flags.FLAGS.mark_as_parsed()
