@@ -1,6 +1,6 @@
 # make test | make demo | make bench | make clean        Another interpreter: make test PYTHON=python3.12
 PYTHON ?= python3
-PYTEST_ARGS ?= --numprocesses 2
+PYTEST_ARGS ?= --numprocesses 2 --dist loadgroup
 BIN := .venv/bin
 # constraints.txt pins every version; torch in particular is never to be installed without its pin.
 INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt --editable

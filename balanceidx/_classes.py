@@ -109,6 +109,8 @@ def _refuse_missing(array: npt.NDArray[Any]) -> None:
 
 def _is_missing(label: object) -> bool:
     """None, NaN in all its kinds, and pandas' NA, which refuses to be compared."""
+    if isinstance(label, np.ndarray):
+        raise ValueError(f"`labels` holds an array of shape {label.shape} as a label; give every item one label.")
     try:
         return label is None or bool(label != label)
     except TypeError:

@@ -1,12 +1,13 @@
 """A dataset too large for memory, in an SQLite table: balanced batches by key, with torch and with Grain.
 
-    pip install 'balanceidx[torch,grain]' optax
+    pip install 'balanceidx[torch,grain]' kornia optax
     python examples/sqlite_dataset.py --rows 1000000 --folder runs/sqlite
 
 * Rows are read by key, a batch in one query. Reading row i by `LIMIT 1 OFFSET i` walks over i rows.
 * Only keys and labels are held in memory, 9 bytes a row; they are read once, in one pass.
-* A connection must not be shared by processes or threads, and not even inherited by a forked one: each opens its own.
-* One percent of the rows are positive. Every batch of 256 holds 64 of them, and the loss is the focal loss.
+* Threads and processes open connections of their own; a forked one neither uses nor closes those that it inherits.
+* One percent of the rows are positive. Every batch of 256 holds 64 of them, and the loss is the focal loss (Lin et al.
+  2017): kornia has it for torch, optax for JAX.
 """
 
 import argparse
@@ -15,7 +16,7 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import torch
+from kornia.losses import binary_focal_loss_with_logits
 from torch.utils.data import DataLoader
 
 import balanceidx as bx
@@ -62,14 +64,10 @@ class Items:
     """The rows of the table, numbered 0 .. N - 1 in the order of their keys."""
 
     def __init__(self, path: Path) -> None:
-        self.path = path
         self.open = _Connections(path)
-        total = self.open().execute("SELECT count(*) FROM items").fetchone()[0]
-        self.keys, self.labels = np.empty(total, np.int64), np.empty(total, np.uint8)
-        cursor, start = self.open().execute("SELECT id, label FROM items ORDER BY id"), 0
-        while found := cursor.fetchmany(CHUNK):
-            self.keys[start : start + len(found)], self.labels[start : start + len(found)] = zip(*found, strict=True)
-            start += len(found)
+        rows = self.open().execute("SELECT id, label FROM items ORDER BY id")
+        table = np.fromiter(rows, np.dtype([("id", np.int64), ("label", np.uint8)]))  # one after the other
+        self.keys, self.labels = table["id"].copy(), table["label"].copy()
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -90,26 +88,22 @@ class Items:
         return {"index": np.asarray(indices), "label": np.array(labels, np.float32)[place], "features": rows[place]}
 
 
-class _Connections(threading.local):
+class _Connections:
     """One read-only connection for each thread of each process, opened at its first use."""
 
     def __init__(self, path: Path) -> None:
-        self.path, self.process, self.connection = path, 0, None
+        self.path = path
+        # Those that a fork has copied stay here as well: SQLite forbids the child even to close them.
+        self.opened: dict[tuple[int, int], sqlite3.Connection] = {}
 
     def __call__(self) -> sqlite3.Connection:
-        if self.process != os.getpid():  # also after a fork, which copies this object
-            self.connection = sqlite3.connect(f"{self.path.resolve().as_uri()}?mode=ro", uri=True)
-            self.process = os.getpid()
-        return self.connection
+        who = os.getpid(), threading.get_ident()
+        if who not in self.opened:
+            self.opened[who] = sqlite3.connect(f"{self.path.resolve().as_uri()}?mode=ro", uri=True)
+        return self.opened[who]
 
     def __reduce__(self) -> tuple[type, tuple[Path]]:
         return type(self), (self.path,)
-
-
-def focal_loss(logits: torch.Tensor, labels: torch.Tensor, gamma: float = 2.0) -> torch.Tensor:
-    """Binary focal loss (Lin et al. 2017), as optax.losses.sigmoid_focal_loss; torchvision.ops has it for torch."""
-    cross_entropy = torch.nn.functional.binary_cross_entropy_with_logits(logits, labels, reduction="none")
-    return (1 - torch.exp(-cross_entropy)) ** gamma * cross_entropy
 
 
 def as_tensors(batch: Batch) -> dict[str, torch.Tensor]:
@@ -118,7 +112,7 @@ def as_tensors(batch: Batch) -> dict[str, torch.Tensor]:
 
 
 def torch_batches(items: Items, plan: bx.Plan, workers: int = 0, method: str | None = None) -> Iterator[Batch]:
-    """Batches of one epoch through torch's DataLoader; `method` is "fork" or "spawn"."""
+    """Batches of one epoch through torch's DataLoader; workers start by `method`, such as "fork" or "spawn"."""
     sampler = PlanBatchSampler(plan, seed=0)
     loader = DataLoader(
         items,  # type: ignore[arg-type]
@@ -146,7 +140,7 @@ def train_torch(batches: Iterator[Batch], steps: int) -> float:
     loss = torch.zeros(())
     for _, batch in zip(range(steps), batches, strict=False):
         assert batch["label"].sum() == 64
-        loss = focal_loss(model(batch["features"])[:, 0], batch["label"]).mean()
+        loss = binary_focal_loss_with_logits(model(batch["features"]), batch["label"][:, None], alpha=None).mean()
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -175,18 +169,26 @@ def train_jax(batches: Iterator[Batch], steps: int) -> float:
     return float(loss)
 
 
-def rows_per_second(items: Items, plan: bx.Plan) -> tuple[float, float]:
-    """Rows a second by key, in the planned batches, and of the same rows by OFFSET."""
+def rows_per_second(items: Items, plan: bx.Plan) -> dict[str, float]:
+    """Measure three ways to read the rows of the plan's first batches."""
     batches = plan.range_indices(0, 0, min(100, plan.steps_per_epoch)).reshape(-1, plan.batch_size)
+
+    def by_offset(index: int) -> object:
+        return items.open().execute("SELECT id, label, features FROM items LIMIT 1 OFFSET ?", (index,)).fetchone()
+
+    return {
+        "by key, a batch in one query": batches.size / seconds(items.__getitems__, batches),
+        "by key, row by row": batches[:5].size / seconds(items.__getitem__, batches[:5].flat),
+        "by LIMIT 1 OFFSET i": 100 / seconds(by_offset, batches[0, :100].tolist()),
+    }
+
+
+def seconds(read: Callable[[Any], object], what: Iterable[Any]) -> float:
+    """How long it takes to read one after the other."""
     start = time.perf_counter()
-    for batch in batches:
-        items.__getitems__(batch)
-    by_key = batches.size / (time.perf_counter() - start)
-    some = batches[0, :100].tolist()
-    start = time.perf_counter()
-    for index in some:
-        items.open().execute("SELECT id, label, features FROM items LIMIT 1 OFFSET ?", (index,)).fetchone()
-    return by_key, len(some) / (time.perf_counter() - start)
+    for each in what:
+        read(each)
+    return time.perf_counter() - start
 
 
 def main() -> None:
@@ -204,10 +206,12 @@ def main() -> None:
         write(path, options.rows)
     items = Items(path)
     plan = bx.ratio(items.labels, {0: 0.75, 1: 0.25}, batch_size=256)
-    print(f"{len(items):,} rows, {int(items.labels.sum()):,} of them positive; {plan.steps_per_epoch} steps an epoch")
-    by_key, by_offset = rows_per_second(items, plan)
-    print(f"by key {by_key:,.0f} rows a second, by OFFSET {by_offset:,.0f}: {by_key / by_offset:,.0f} times as many")
-    batches = torch_batches(items, plan, options.workers, "fork" if options.workers else None)
+    print(f"{len(items):,} rows, {int(items.labels.sum()):,} of them positive; {plan.steps_per_epoch:,} steps an epoch")
+    found = rows_per_second(items, plan)
+    slowest = min(found.values())
+    for way, rate in found.items():
+        print(f"{way:<28} {rate:>10,.0f} rows a second, {rate / slowest:>6,.0f} x")
+    batches = torch_batches(items, plan, options.workers)
     print(f"torch: focal loss {train_torch(batches, options.steps):.4f} after {options.steps} steps")
     print(f"Grain: focal loss {train_jax(grain_batches(items, plan), options.steps):.4f} after {options.steps} steps")
 

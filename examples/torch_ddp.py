@@ -55,7 +55,8 @@ class Checkpoint:
         saved: dict[str, Any] | None = torch.load(self.path) if self.path.exists() else None
         if dist.get_rank() == 0:
             kept = self.log.read_text().splitlines()[: saved["steps"] if saved else 0] if self.log.exists() else []
-            self.log.write_text("".join(line + "\n" for line in kept))
+            self.log.with_suffix(".new").write_text("".join(line + "\n" for line in kept))
+            os.replace(self.log.with_suffix(".new"), self.log)
         dist.barrier()
         return saved
 

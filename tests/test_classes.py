@@ -178,6 +178,7 @@ def objects(*values):
 BAD_LABELS = {
     "empty list": ([], ValueError, "`labels` is empty: there is nothing to draw from."),
     "empty array": (np.zeros(0, int), ValueError, "`labels` is empty"),
+    "arrays": (np.array([np.array([1, 2]), np.array([3])], object), ValueError, "`labels` holds an array of shape (2,) as a label"),
     "scalar": (3, TypeError, "`labels` must be a list or array with one entry per item, not int."),
     "0-d": (np.array(3), TypeError, "`labels` must be a list or array with one entry per item, not ndarray."),
     "string": ("abab", TypeError, "`labels` must be a list or array with one entry per item, not str."),

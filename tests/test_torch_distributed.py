@@ -9,7 +9,8 @@ import balanceidx as bx
 from launch import SCRIPTS, torchrun
 from torch_scripts.ranks import LABELS, PLAN, WEIGHTS
 
-pytestmark = [pytest.mark.slow, pytest.mark.distributed]
+# One pytest worker of several launches for all tests that look at what a launch wrote.
+pytestmark = [pytest.mark.slow, pytest.mark.distributed, pytest.mark.xdist_group("torchrun")]
 
 STEPS = PLAN.steps_per_epoch
 

@@ -162,6 +162,38 @@ def test_batches_are_shared_as_a_whole():
     assert shares(lambda: BatchSampler(range(8), 2, False), 2) == [[[0, 1], [4, 5]], [[2, 3], [6, 7]]]
 
 
+def test_a_batch_sampler_is_wrapped_for_a_loader():
+    parts = []
+    for rank in range(2):
+        torch.manual_seed(rank)
+        wrapper = DistributedSamplerWrapper(BatchSampler(RandomSampler(range(12)), 3, False), rank=rank, world_size=2)
+        loader = DataLoader(range(12), batch_sampler=wrapper)
+        parts.append([[batch.tolist() for batch in loader] for _ in range(2)])
+        assert len(loader) == 2
+    for epoch in range(2):
+        assert sorted(sum(parts[0][epoch] + parts[1][epoch], [])) == list(range(12))
+    assert parts[0][0] != parts[0][1]
+
+
+def test_a_distributed_sampler_of_one_rank_is_wrapped():
+    for epoch in (0, 3):
+        whole = DistributedSampler(range(10), num_replicas=1, rank=0)
+        whole.set_epoch(epoch)
+        inner = DistributedSampler(range(10), num_replicas=1, rank=0)
+        assert woven(shares(lambda inner=inner: inner, 2, epoch)) == list(whole)
+
+
+class Unmeasured(FromNumpy):
+    """A sampler without a length."""
+
+    __len__ = None
+
+
+def test_a_sampler_without_a_length_is_shared():
+    parts = [list(DistributedSamplerWrapper(Unmeasured(), rank=rank, world_size=3)) for rank in range(3)]
+    assert sorted(woven(parts)) == list(range(30))
+
+
 def test_the_wrapper_is_a_distributed_sampler():
     wrapper = DistributedSamplerWrapper(range(9), 3, rank=1, world_size=4)
     assert isinstance(wrapper, DistributedSampler)
@@ -184,8 +216,28 @@ def test_the_wrapper_continues_from_a_state():
     other = iter(make())
     other.load_state_dict(iterator.state_dict())
     assert list(other) == list(iterator)
-    with pytest.raises(ValueError, match="`state` was saved with world_size 2, but this sampler has world_size 3"):
+    with pytest.raises(
+        ValueError, match="`state` was saved with world_size 2, but this sampler has world_size 3; make it"
+    ):
         iter(DistributedSamplerWrapper(range(9), 0, rank=1, world_size=3)).load_state_dict(iterator.state_dict())
+
+
+@pytest.mark.parametrize(
+    ("change", "error"),
+    [
+        (None, "`state` is not one of a DistributedSamplerWrapper: it lacks seed, world_size, epoch, step"),
+        ({"seed": 7}, "`state` was saved with seed 7, but this sampler has seed 0; make it with seed=7, or start"),
+        ({"epoch": -1}, r"`state\['epoch'\]` must be at least 0, not -1"),
+        ({"step": 6}, r"`state\['step'\]` \(of 5 an epoch\) must be below 6, not 6"),
+    ],
+)
+def test_states_that_the_wrapper_refuses(change, error):
+    iterator = iter(DistributedSamplerWrapper(range(9), rank=0, world_size=2))
+    assert next(iterator) == 0
+    state = {**iterator.state_dict(), **change} if change else change
+    with pytest.raises(ValueError, match=error):
+        iterator.load_state_dict(state)
+    assert list(iterator) == [2, 4, 6, 8], "and goes on where it was"
 
 
 def test_what_the_wrapper_refuses():
@@ -194,6 +246,10 @@ def test_what_the_wrapper_refuses():
         DistributedSamplerWrapper(iter([1, 2]))
     with pytest.raises(TypeError, match="`sampler` is a PlanSampler, which shares its batches among ranks itself"):
         DistributedSamplerWrapper(PlanSampler(plan, 0))
+    with pytest.raises(TypeError, match="`sampler` contains a DistributedSamplerWrapper, which shares its batches"):
+        DistributedSamplerWrapper(BatchSampler(DistributedSamplerWrapper(range(9)), 3, False))
+    with pytest.raises(TypeError, match=r"is a DistributedSampler for rank 1 of 2, .* make it with num_replicas=1"):
+        DistributedSamplerWrapper(DistributedSampler(range(9), num_replicas=2, rank=1))
     with pytest.raises(TypeError, match="`drop_last` must be True or False, not 1"):
         DistributedSamplerWrapper(range(9), drop_last=1)
     with pytest.raises(ValueError, match=r"`rank` \(=4\) must be below `world_size` \(=4\)"):
@@ -203,7 +259,17 @@ def test_what_the_wrapper_refuses():
 WEIGHTS = [1.0] * 990 + [99.0] * 10
 
 
-@pytest.mark.parametrize("weights", [WEIGHTS, np.array(WEIGHTS), torch.tensor(WEIGHTS), torch.tensor(WEIGHTS).double()])
+@pytest.mark.parametrize(
+    "weights",
+    [
+        WEIGHTS,
+        np.array(WEIGHTS),
+        torch.tensor(WEIGHTS),
+        torch.tensor(WEIGHTS).double(),
+        torch.tensor(WEIGHTS).bfloat16(),
+        torch.tensor(WEIGHTS, requires_grad=True),
+    ],
+)
 def test_weights_with_the_arguments_of_weighted_random_sampler(weights):
     sampler = weighted_sampler(weights, 2000, True)
     drawn = collections.Counter(sampler)
@@ -252,6 +318,8 @@ def test_what_weights_refuse():
         weighted_sampler(WEIGHTS, 0)
     with pytest.raises(TypeError, match="`weights` has dtype int64 and looks like labels"):
         weighted_sampler(torch.tensor([0, 1, 1]), 3)
+    with pytest.raises(TypeError, match="`weights` must be a list or array with one entry per item, not int"):
+        weighted_sampler(3, 10)
 
 
 FEATURES, LABELS = torch.zeros(6, 2), torch.tensor([5, 7, 7, 5, 9, 5])
@@ -282,6 +350,7 @@ def test_labels_of_torch_s_datasets():
     assert labels_of(Subset(part, torch.tensor([2, 0]))).tolist() == [7, 9]
     assert labels_of(Subset(whole, [])).tolist() == []
     assert labels_of(ConcatDataset([part, whole])).tolist() == [9, 5, 7, *LABELS.tolist()]
+    assert labels_of(Subset(ConcatDataset([part, whole]), [3, 2])).tolist() == [5, 7]
     assert labels_of(WithTargets("kinds", list("aabbab")), column="kinds").tolist() == list("aabbab")
 
 
@@ -310,6 +379,11 @@ def test_labels_that_cannot_be_found():
         labels_of(TensorDataset(FEATURES))
     with pytest.raises(TypeError, match=r"none of 'kind'; its columns are \['text'\]"):
         labels_of(datasets.Dataset.from_dict({"text": ["a"]}), column="kind")
+    with pytest.raises(TypeError, match="`column` must be the name of a column or an attribute, not 3"):
+        labels_of(TensorDataset(FEATURES, LABELS), column=3)
+    stream = datasets.Dataset.from_dict({"label": [0, 1]}).to_iterable_dataset()
+    with pytest.raises(TypeError, match="`dataset` is an IterableDataset, which has no length: batches are chosen by"):
+        labels_of(stream)
 
 
 def test_labels_that_are_not_one_per_item():
@@ -321,3 +395,14 @@ def test_labels_that_are_not_one_per_item():
         ValueError, match=r"`WithTargets.targets` is not one label per item: its shape is \(2,\), and the"
     ):
         labels_of(WithTargets("targets", [0, 1]))
+    lists = r"is not one label per item: its entries are lists\. Give balanceidx one label per item, or one weight"
+    with pytest.raises(ValueError, match=lists):
+        labels_of(WithTargets("targets", [0, 1, [2, 3], 4, 5, 6]))
+    datasets = pytest.importorskip("datasets")
+    with pytest.raises(ValueError, match=lists):
+        labels_of(datasets.Dataset.from_dict({"label": [[0], [1, 2]]}))
+    named = WithTargets("targets", list("abcabc"))
+    with pytest.raises(
+        TypeError, match="joins parts with labels of dtypes int64, <U1: some are numbers and some are str"
+    ):
+        labels_of(ConcatDataset([TensorDataset(FEATURES, LABELS), named]))

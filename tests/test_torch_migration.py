@@ -5,11 +5,11 @@ import importlib.util
 import numpy as np
 import pytest
 import torch
-from torch.utils.data import DataLoader, WeightedRandomSampler
+from torch.utils.data import DataLoader, RandomSampler, SequentialSampler, WeightedRandomSampler
 from torch.utils.data.distributed import DistributedSampler
 
 import balanceidx as bx
-from balanceidx_torch import PlanBatchSampler, PlanSampler, weighted_sampler
+from balanceidx_torch import DistributedSamplerWrapper, PlanBatchSampler, PlanSampler, weighted_sampler
 
 LABELS = np.array([0] * 950 + [1] * 50)
 WEIGHTS = np.where(LABELS == 1, 1 / 50, 1 / 950)
@@ -28,6 +28,20 @@ def test_weighted_random_sampler():
     uses = np.bincount(ours, minlength=1000)
     assert np.ptp(uses[:950]) <= 1 and np.ptp(uses[950:]) == 0
     assert np.bincount(theirs, minlength=1000)[:950].max() > uses[:950].max()
+
+
+def test_weighted_random_sampler_under_ddp():
+    """Wrapped by nothing, theirs draws the same on every rank, or on its own."""
+    seeded = [WeightedRandomSampler(WEIGHTS, 1000, generator=torch.Generator().manual_seed(0)) for _ in range(2)]
+    assert list(seeded[0]) == list(seeded[1])
+    alone = [WeightedRandomSampler(WEIGHTS, 1000, generator=torch.Generator().manual_seed(rank)) for rank in range(2)]
+    seen = [set(sampler) for sampler in alone]
+    assert len(seen[0] & seen[1]) > 100
+    ranks = [weighted_sampler(WEIGHTS, 1000, seed=0, batch_size=100, rank=rank, world_size=2) for rank in range(2)]
+    ours = [np.array(list(sampler)).reshape(10, 50) for sampler in ranks]
+    assert {positives(batch) for part in ours for batch in part} == {25}
+    negatives = [part[part < 950].tolist() for part in ours]
+    assert len(set(sum(negatives, []))) == 500, "no rank draws the negatives of the other"
 
 
 @pytest.mark.slow
@@ -90,9 +104,12 @@ def test_repeat_factors():
     factors = np.where(present, category, 1).max(axis=1)
     plan = bx.weighted(factors, batch_size=1, epoch_size=round(factors.sum()))
     expected = factors * plan.steps_per_epoch / factors.sum()
-    for epoch in range(3):
+    total = np.zeros(400)
+    for epoch in range(50):
         drawn = np.bincount(plan.epoch_indices(0, epoch=epoch), minlength=400)
         assert (drawn >= np.floor(expected - 1e-9)).all() and (drawn <= np.ceil(expected + 1e-9)).all()
+        total += drawn
+        assert np.abs(total - (epoch + 1) * expected).max() < 2
 
 
 def test_minimum_positives():
@@ -103,15 +120,51 @@ def test_minimum_positives():
     assert len(set(sum(batches, []))) == 800 + 50, "800 draws of negatives, none twice, and every positive"
 
 
-def test_what_makes_catalyst_s_samplers_fail():
-    """Its samplers call the constructor of torch's Sampler with the labels, which torch no longer takes."""
-
-    class ClassSampler(torch.utils.data.Sampler):
-        def __init__(self, labels):
-            super().__init__(labels)
-
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("BalanceClassSampler", {"labels": LABELS.tolist(), "mode": "downsampling"}),
+        ("BatchBalanceClassSampler", {"labels": LABELS.tolist(), "num_classes": 2, "num_samples": 4}),
+        ("DynamicBalanceClassSampler", {"labels": LABELS.tolist()}),
+        ("MiniEpochSampler", {"data_len": 1000, "mini_epoch_len": 100}),
+    ],
+)
+def test_samplers_of_catalyst_cannot_be_made(name, arguments):
+    """They hand arguments to the constructor of torch's Sampler, which takes none any more."""
+    catalyst = pytest.importorskip("catalyst.data")
     with pytest.raises(TypeError, match="takes exactly one argument"):
-        ClassSampler([0, 1])
+        getattr(catalyst, name)(**arguments)
+
+
+def test_balance_class_sampler():
+    """What catalyst documents: every class as often as the rarest, without repeats, or as the most frequent."""
+    down = bx.ratio(LABELS, batch_size=20, epoch_size="undersample").epoch_indices(0)
+    assert (len(down), positives(down), len(set(down.tolist()))) == (100, 50, 100)
+    up = bx.ratio(LABELS, batch_size=20, epoch_size="oversample").epoch_indices(0)
+    assert (len(up), positives(up), len(set(up.tolist()))) == (1900, 950, 1000)
+    every = bx.ratio(LABELS, batch_size=20, epoch_size=2 * 300).epoch_indices(0)
+    assert (len(every), positives(every)) == (600, 300)
+
+
+def test_distributed_sampler_wrapper():
+    catalyst = pytest.importorskip("catalyst.data")
+
+    def of_three_ranks(wrap):
+        found = []
+        for rank in range(3):
+            torch.manual_seed(rank)  # as after steps that draw unequally often
+            found += list(wrap(RandomSampler(range(9)), rank))
+        return sorted(found)
+
+    theirs = of_three_ranks(lambda sampler, rank: catalyst.DistributedSamplerWrapper(sampler, 3, rank))
+    ours = of_three_ranks(lambda sampler, rank: DistributedSamplerWrapper(sampler, rank=rank, world_size=3))
+    assert len(theirs) == len(ours) == 9
+    assert ours == list(range(9)) != theirs, "they agree only while all random states do"
+
+    pair = SequentialSampler(range(2))
+    with pytest.raises(TypeError, match="'int' object is not iterable"):
+        list(catalyst.DistributedSamplerWrapper(pair, 2, 1))
+    assert list(DistributedSamplerWrapper(pair, rank=1, world_size=2)) == [1]
 
 
 def test_fabric_counts_epochs_from_zero():

@@ -204,6 +204,17 @@ def test_ranks_come_from_the_process_group_even_if_it_is_made_later(tmp_path):
 
 
 @pytest.mark.parametrize("kind", ALL)
+def test_a_process_group_that_the_batch_does_not_fit_is_refused_at_once(kind, monkeypatch):
+    monkeypatch.setattr(torch.distributed, "is_initialized", lambda: True)
+    monkeypatch.setattr(torch.distributed, "get_rank", lambda: 2)
+    monkeypatch.setattr(torch.distributed, "get_world_size", lambda: 5)
+    with pytest.raises(
+        ValueError, match=r"`batch_size` \(=24, all ranks together\) must be divisible by .*\(=5 \* 1\)"
+    ):
+        kind(PLAN, 0)
+
+
+@pytest.mark.parametrize("kind", ALL)
 def test_several_processes_without_a_process_group_are_refused(kind, monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "4")
     sampler = kind(PLAN, 0)

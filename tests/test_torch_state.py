@@ -7,11 +7,18 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch.utils.data import RandomSampler
 from torchdata.stateful_dataloader import StatefulDataLoader
 from torchdata.stateful_dataloader.stateful import Stateful
 
 import balanceidx as bx
-from balanceidx_torch import InterleavedPlanBatchSampler, PlanBatchSampler, PlanSampler, _delivery
+from balanceidx_torch import (
+    DistributedSamplerWrapper,
+    InterleavedPlanBatchSampler,
+    PlanBatchSampler,
+    PlanSampler,
+    _delivery,
+)
 
 LABELS = np.repeat([0, 1], [200, 40])
 PLAN = bx.ratio(LABELS, batch_size=12, epoch_size=12 * 9)
@@ -128,6 +135,18 @@ def test_an_explicit_next_epoch_after_a_finished_one_needs_no_warning(kind):
     assert list(moved) == expected(kind, 1)
 
 
+@pytest.mark.parametrize("kind", ALL)
+def test_an_explicit_epoch_after_next_deserves_a_warning(kind):
+    iterator = iter(make(kind))
+    list(iterator)
+    sampler = make(kind)
+    sampler.set_epoch(2)
+    moved = iter(sampler)
+    with pytest.warns(UserWarning, match=r"A state of epoch 0 was loaded after set_epoch\(2\): epoch 2 is played from"):
+        moved.load_state_dict(iterator.state_dict())
+    assert list(moved) == expected(kind, 2)
+
+
 def test_inside_a_batch_only_the_same_layout_continues():
     iterator = iter(make(PlanSampler))
     take(iterator, 8)
@@ -187,14 +206,59 @@ def test_the_state_of_a_loop_whose_workers_are_fed_ahead(kind):
 
 
 @pytest.mark.parametrize("kind", ALL)
-def test_resuming_with_explicit_epochs(kind):
+@pytest.mark.parametrize(
+    "played",
+    [
+        pytest.param([(6, 4), (7, 0), (6, 0)], id="as always"),
+        pytest.param([(6, 4), (6, 0), (6, 0)], id="the same epoch again"),
+        pytest.param([(7, 0), (6, 0)], id="another one first"),
+        pytest.param([(6, 4), (2, 0)], id="an earlier one, without a warning"),
+    ],
+)
+def test_resuming_with_explicit_epochs(kind, played):
     state = make(kind).state_dict(4) | {"epoch": 6}
     sampler = make(kind)
     sampler.resume(state)
     assert sampler.epoch == 6
-    for epoch, step in ((6, 4), (7, 0), (6, 0)):
+    for epoch, step in played:
         sampler.set_epoch(epoch)
         assert list(sampler) == expected(kind, epoch, step)
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_an_epoch_chosen_once_is_resumed_once(kind):
+    sampler = make(kind)
+    sampler.resume(make(kind).state_dict(4) | {"epoch": 6})
+    sampler.set_epoch(6)
+    assert list(sampler) == expected(kind, 6, 4)
+    assert list(sampler) == expected(kind, 6)
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_a_sampler_that_was_used_goes_back_to_a_state(kind):
+    sampler = make(kind)
+    list(sampler)
+    sampler.resume(sampler.state_dict(4))
+    assert list(sampler) == expected(kind, 0, 4)
+    assert list(sampler) == expected(kind, 1)
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_the_state_of_an_iterator_at_its_end_resumes_with_the_next_epoch(kind):
+    iterator = iter(make(kind))
+    list(iterator)
+    sampler = make(kind)
+    sampler.resume(iterator.state_dict())
+    assert list(sampler) == expected(kind, 1)
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_the_state_is_of_the_epoch_chosen_since_whatever_an_old_iterator_does(kind):
+    sampler = make(kind)
+    iterator = iter(sampler)
+    sampler.set_epoch(5)
+    list(iterator)
+    assert sampler.state_dict(4)["epoch"] == 5
 
 
 @pytest.mark.parametrize("kind", ALL)
@@ -245,6 +309,17 @@ def lists(batches):
     return [batch.tolist() for batch in batches]
 
 
+def train(stateful, count):
+    """Batches until there are so many, through as many epochs as it takes, and the state saved inside the loop."""
+    got = []
+    for _ in range(3):
+        for batch in stateful:
+            got.append(batch.tolist())
+            if len(got) == count:
+                return got, stateful.state_dict()
+    raise AssertionError(f"{len(got)} batches in three epochs")
+
+
 def promised(*epochs):
     return [batch for epoch in epochs for batch in PLAN.epoch_indices(0, epoch=epoch).reshape(STEPS, -1).tolist()]
 
@@ -271,6 +346,17 @@ class TestStatefulDataLoader:
         got += lists(third)
         assert got == promised(0)
         assert lists(third) == promised(1)
+
+    def test_a_chain_of_resumes(self, kind, workers):
+        """Saves in mid-epoch, in the epoch after a resumed one, and twice inside the loop after an epoch's last batch."""
+        got, state = [], None
+        for count in (4, 8, 3, 3, 9, 5):
+            stage = loader(kind, workers)
+            if state is not None:
+                stage.load_state_dict(state)
+            batches, state = train(stage, count)
+            got += batches
+        assert got == promised(0, 1, 2, 3)[:32]
 
     def test_inside_the_loop_after_the_last_batch(self, kind, workers):
         first = loader(kind, workers)
@@ -321,3 +407,25 @@ def test_another_number_of_workers(before, after):
     second = loader(PlanBatchSampler, after)
     second.batch_sampler.resume(state)
     assert got + lists(second) + lists(second) == promised(0, 1)
+
+
+@pytest.mark.parametrize("workers", [0, pytest.param(2, marks=pytest.mark.slow)])
+def test_the_wrapper_of_a_random_sampler_in_a_stateful_loader(workers):
+    def make():
+        sampler = DistributedSamplerWrapper(RandomSampler(range(90)), seed=3, rank=1, world_size=2)
+        context = "fork" if workers else None
+        return StatefulDataLoader(
+            Items(), sampler=sampler, batch_size=5, num_workers=workers, multiprocessing_context=context
+        )
+
+    whole = make()
+    epochs = lists(whole), lists(whole)
+    assert len(epochs[0]) == STEPS and epochs[0] != epochs[1]
+    got, state = [], None
+    for count in (4, 2, 3, 6):
+        stage = make()
+        if state is not None:
+            stage.load_state_dict(state)
+        batches, state = train(stage, count)
+        got += batches
+    assert got == sum(epochs, [])[:15]

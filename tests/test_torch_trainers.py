@@ -1,13 +1,17 @@
 """Real trainers on two processes: Lightning, accelerate and Ray Train."""
 
-import importlib.util
 import json
 
 import pytest
+from sklearn.datasets import load_digits
 
-from launch import SCRIPTS, python, torchrun
+import balanceidx as bx
+from launch import ROOT, SCRIPTS, python, torchrun
 
 pytestmark = [pytest.mark.slow, pytest.mark.distributed]
+
+# One pytest worker of several launches for all tests that look at what a launch wrote.
+LIGHTNING, ACCELERATE = pytest.mark.xdist_group("lightning"), pytest.mark.xdist_group("accelerate")
 
 
 def promised(plan, rank, *epochs):
@@ -32,6 +36,7 @@ def lightning(tmp_path_factory):
     }
 
 
+@LIGHTNING
 @pytest.mark.parametrize("name", ["flat", "batches", "stateful flat", "stateful batches"])
 class TestLightning:
     """The flat sampler with default settings, the batch sampler with use_distributed_sampler=False."""
@@ -54,6 +59,7 @@ class TestLightning:
             assert list(batches) == promised(PLAN, rank, 0, 1, 2)
 
 
+@LIGHTNING
 def test_lightning_refuses_a_batch_sampler_with_default_settings(lightning):
     for rank in range(2):
         assert "unexpected keyword argument" in lightning["first"][rank]["batches, default settings"]
@@ -68,6 +74,7 @@ def accelerate(tmp_path_factory):
     return [json.loads((folder / f"{rank}.json").read_text()) for rank in range(2)]
 
 
+@ACCELERATE
 @pytest.mark.parametrize("name", ["interleaved", "opt out", "opt out, flat"])
 def test_accelerate(accelerate, name):
     from torch_scripts.accelerate_ddp import PLAN
@@ -76,7 +83,12 @@ def test_accelerate(accelerate, name):
         assert sum(accelerate[rank][name], []) == promised(PLAN, rank, 0, 1, 2)
 
 
-@pytest.mark.parametrize("name", ["interleaved, resumed", "opt out, resumed"])
+RESUMED = ["interleaved, resumed", "opt out, resumed"]
+RESUMED += ["interleaved, skipped", "interleaved, stateful", "opt out, stateful"]
+
+
+@ACCELERATE
+@pytest.mark.parametrize("name", RESUMED)
 def test_accelerate_continues_in_mid_epoch(accelerate, name):
     from torch_scripts.accelerate_ddp import PLAN
 
@@ -84,6 +96,7 @@ def test_accelerate_continues_in_mid_epoch(accelerate, name):
         assert sum(accelerate[rank][name], []) == promised(PLAN, rank, 1, 2)[4:]
 
 
+@ACCELERATE
 def test_accelerate_shares_a_rank_s_batches_again(accelerate):
     from torch_scripts.accelerate_ddp import PLAN
 
@@ -93,16 +106,22 @@ def test_accelerate_shares_a_rank_s_batches_again(accelerate):
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.skipif(not importlib.util.find_spec("ray"), reason="ray is not installed")
 def test_ray_train(tmp_path):
-    from launch import ROOT
-
-    out = python(
-        ROOT / "examples" / "ray_train.py",
-        "--storage",
-        tmp_path,
-        seconds=540,
-        RAY_USAGE_STATS_ENABLED="0",
-        HOME=str(tmp_path),
+    """The example fails in epoch 1 before step 30, and goes on after step 22, where the last checkpoint was."""
+    pytest.importorskip("ray")
+    quick = {"RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.5", "RAY_USAGE_STATS_ENABLED": "0", "HOME": str(tmp_path)}
+    out = python(ROOT / "examples" / "ray_train.py", "--folder", tmp_path, seconds=540, **quick)
+    assert out.startswith("epoch 1, step 43, loss ") and "after one restart" in out
+    plan = bx.ratio(load_digits().target == 8, batch_size=40)
+    steps = (
+        [(0, step) for step in range(44)] + [(1, step) for step in range(30)] + [(1, step) for step in range(22, 44)]
     )
-    assert "every batch of every rank is as planned" in out
+    for rank in range(2):
+        assert [json.loads(line) for line in (tmp_path / f"consumed_{rank}.jsonl").read_text().splitlines()] == [
+            {
+                "epoch": epoch,
+                "step": step,
+                "images": plan.batch_indices(0, step, rank, epoch=epoch, world_size=2).tolist(),
+            }
+            for epoch, step in steps
+        ]

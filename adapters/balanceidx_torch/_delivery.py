@@ -3,14 +3,13 @@
 Requirements, and what they led to:
 
 * an epoch of 1e7 indices is delivered one by one: the iterator is an `itertools.chain`, which runs in C, over lists;
-* a list of Python ints is made faster where the ones before have just been freed: lists are short, and what they are
-  made from is computed in larger blocks, by the source;
+* a Python int is made faster where one before has just been freed: lists are short, and what they are made from is
+  computed in larger blocks, by the source;
 * torchdata asks the iterator for its state after every batch: the position is what the current list has not yet
   handed out, so nobody counts, and every state is a small new dict;
 * a state is loaded into an iterator that has just been made, or into one that has begun: both move.
 """
 
-import operator
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
@@ -43,7 +42,7 @@ class Source(Protocol[Made]):
         ...
 
     def fetch(self, epoch: int, start: int, stop: int) -> Sequence[Made]:
-        """Elements of the steps start .. stop - 1, as a list or a tuple that nothing else holds."""
+        """Elements of the steps start .. stop - 1, as a list or an array that nothing else holds."""
         ...
 
     def write(self, epoch: int, step: int, within: int) -> dict[str, Any]:
@@ -84,11 +83,20 @@ class _Lists(Generic[T]):
         return self.current
 
     def position(self) -> tuple[int, int]:
-        left = operator.length_hint(self.current)
-        return divmod(self.step * self.source.per_step + self.skip - left, self.source.per_step)
+        taken = self.step * self.source.per_step + self.skip - _left(self.current)
+        return divmod(taken, self.source.per_step)
 
     def finished(self) -> bool:
-        return self.step >= self.source.steps(self.epoch) and not operator.length_hint(self.current)
+        return self.step >= self.source.steps(self.epoch) and not _left(self.current)
+
+
+def _left(iterator: Iterator[object]) -> int:
+    """How many elements of a list, tuple or array its iterator has not handed out.
+
+    It tells pickle what it iterates over, and its index unless it is at the end. An array's has no length hint.
+    """
+    _, (elements,), *index = cast("tuple[Any, tuple[Sequence[object]], *tuple[int, ...]]", iterator.__reduce__())
+    return len(elements) - sum(index)
 
 
 class Delivery(chain[T]):

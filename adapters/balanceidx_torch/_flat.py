@@ -1,23 +1,18 @@
 """The flat sampler: ints, for a DataLoader's `sampler`; the shape that most trainers take as it is.
 
-Requirements, and what they led to:
-
-* Lightning, Ray, Composer and ignite replace or reshuffle a sampler unless it is a `DistributedSampler`: it is one;
-* the attributes of a `DistributedSampler` are fixed when it is made, but ranks may become known later: they are
-  looked up at the time of use.
+Lightning, Ray, Composer and ignite replace or reshuffle a sampler unless it is a `DistributedSampler`: it is one.
 """
 
 from typing import Any
 
-from torch.utils.data.distributed import DistributedSampler
-
 from balanceidx import Plan
 from balanceidx_torch._base import PlanState
 from balanceidx_torch._delivery import Delivery, deliver
+from balanceidx_torch._late import LateDistributedSampler
 from balanceidx_torch._source import PlanSource
 
 
-class PlanSampler(PlanState, DistributedSampler[int]):
+class PlanSampler(PlanState, LateDistributedSampler[int]):
     """Sampler whose consecutive local batches are this rank's parts of the global batches.
 
     >>> import balanceidx as bx
@@ -49,26 +44,12 @@ class PlanSampler(PlanState, DistributedSampler[int]):
     their composition is then close to the plan's, but not exact.
     """
 
-    shuffle = True
     drop_last = True
 
     def __init__(self, plan: Plan, seed: int, *, rank: int | None = None, world_size: int | None = None) -> None:
-        # The constructor of DistributedSampler would fix the ranks now.
         self._set_up(plan, seed, rank, world_size)
         self.seed = self._seed
         self.dataset: Any = range(plan.num_items)
-
-    def __getattr__(self, name: str) -> int:
-        # Asked only for names that are not set: those that DistributedSampler's constructor would have set.
-        if name in ("rank", "num_replicas", "world_size"):
-            return self._layout()[name != "rank"]
-        if name == "num_samples":
-            return len(self)
-        if name == "total_size":
-            return self.plan.steps_per_epoch * self.plan.batch_size
-        if name == "epoch":
-            return self._epochs.next
-        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def __len__(self) -> int:
         """Indices in an epoch on this rank."""

@@ -34,22 +34,62 @@ def labels_of(dataset: Any, *, column: str | None = None) -> npt.NDArray[Any]:
     Raises
     ------
     TypeError
-        When the labels cannot be found.
+        When the labels cannot be found, and for a dataset without a length.
     ValueError
         When what was found is not one label per item.
     """
+    if column is not None and not isinstance(column, str):
+        raise TypeError(f"`column` must be the name of a column or an attribute, not {column!r}.")
     if isinstance(dataset, Subset):
         return labels_of(dataset.dataset, column=column)[np.asarray(dataset.indices, dtype=np.int64)]
     if isinstance(dataset, ConcatDataset):
-        return np.concatenate([labels_of(part, column=column) for part in dataset.datasets])
+        return _joined([labels_of(part, column=column) for part in dataset.datasets])
+    if not hasattr(dataset, "__len__"):
+        raise TypeError(
+            f"`dataset` is {_a(dataset)}, which has no length: batches are chosen by the numbers of items, so it must "
+            f"be one that has __len__ and __getitem__."
+        )
     where, found = _find(dataset, column)
-    labels = found.detach().cpu().numpy() if isinstance(found, Tensor) else np.asarray(found)
+    labels = _array(found)
+    if labels is None:
+        raise ValueError(
+            f"{where} is not one label per item: its entries are lists. Give balanceidx one label per item, or one "
+            f"weight per item with balanceidx.weighted."
+        )
     if labels.ndim != 1 or len(labels) != len(dataset):
         raise ValueError(
             f"{where} is not one label per item: its shape is {labels.shape}, and the dataset has {len(dataset)} "
-            f"items. Give balanceidx an array of {len(dataset)} labels, such as found.argmax(1) for one-hot ones."
+            f"items. Name another place with `column`, or give balanceidx an array of {len(dataset)} labels, such as "
+            f"labels.argmax(1) for one-hot ones."
         )
     return labels
+
+
+def _array(found: Any) -> npt.NDArray[Any] | None:
+    """What was found as an array; None for lists of different lengths."""
+    if isinstance(found, Tensor):
+        return found.detach().cpu().numpy()
+    try:
+        array = np.asarray(found)
+    except ValueError:
+        return None
+    lists = array.dtype == object and any(isinstance(entry, list | tuple | np.ndarray) for entry in array.flat)
+    return None if lists else array
+
+
+def _joined(parts: list[npt.NDArray[Any]]) -> npt.NDArray[Any]:
+    """Labels of the parts of a ConcatDataset; numpy would turn numbers beside strings into strings."""
+    if len({part.dtype.kind in "US" for part in parts}) > 1:
+        raise TypeError(
+            f"`dataset` joins parts with labels of dtypes {', '.join(str(part.dtype) for part in parts)}: some are "
+            f"numbers and some are strings. Give balanceidx one array of labels of one kind."
+        )
+    return np.concatenate(parts)
+
+
+def _a(thing: object) -> str:
+    kind = type(thing).__name__
+    return f"an {kind}" if kind[0] in "AEIOUaeiou" else f"a {kind}"
 
 
 def _find(dataset: Any, column: str | None) -> tuple[str, Any]:
@@ -69,6 +109,6 @@ def _find(dataset: Any, column: str | None) -> tuple[str, Any]:
     looked = ", ".join(repr(name) for name in names)
     beside = f"; its columns are {columns}" if isinstance(columns, list) else ""
     raise TypeError(
-        f"No labels found in `dataset`, a {kind}: it has none of {looked}{beside}. Name the place with `column`, or "
-        f"read them once yourself, such as [int(y) for _, y in dataset], and give them to balanceidx."
+        f"No labels found in `dataset`, {_a(dataset)}: it has none of {looked}{beside}. Name the place with `column`, "
+        f"or read them once yourself, such as [int(y) for _, y in dataset], and give them to balanceidx."
     )

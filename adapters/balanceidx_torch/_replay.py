@@ -32,12 +32,13 @@ def replay(sampler: Iterable[Any], seed: int, epoch: int) -> list[Any]:
 
 def forward_epoch(sampler: object, epoch: int) -> None:
     """Call `set_epoch` of the sampler, of its own `sampler`, and so on, where they have one."""
-    for one in _nested(sampler):
+    for one in nested(sampler):
         if hasattr(one, "set_epoch"):
             one.set_epoch(epoch)
 
 
-def _nested(sampler: object) -> Iterator[Any]:
+def nested(sampler: object) -> Iterator[Any]:
+    """The sampler, its own `sampler`, the `sampler` of that, and so on."""
     seen: list[object] = []
     while sampler is not None and all(sampler is not one for one in seen):
         seen.append(sampler)
@@ -54,7 +55,7 @@ def _random_states(sampler: object, words: Any) -> Iterator[_State]:
     yield random.getstate, random.setstate, partial(random.seed, number)
     yield np.random.get_state, np.random.set_state, partial(np.random.seed, words)
     yield _of_torch(torch.default_generator, number)
-    for one in _nested(sampler):
+    for one in nested(sampler):
         for value in vars(one).values() if hasattr(one, "__dict__") else ():
             if isinstance(value, torch.Generator):
                 yield _of_torch(value, number)

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from torch import Tensor
+
 import balanceidx as bx
 from balanceidx import _checks
 from balanceidx_torch._flat import PlanSampler
@@ -65,6 +67,10 @@ def weighted_sampler(
     if generator is not None:
         raise TypeError("`generator` is not used here; give `seed` instead, such as seed=generator.initial_seed().")
     count = _checks.integer("num_samples", num_samples, 1, _checks.MAX_DRAWS, "draws per epoch, all ranks together")
+    if isinstance(weights, Tensor):  # numpy takes none from another device, with a gradient, or of dtype bfloat16
+        weights = weights.detach().cpu()
+        weights = (weights.double() if weights.is_floating_point() else weights).numpy()
+    weights = _checks.one_dimensional("weights", weights)
     if batch_size is None:
         ranks = Ranks(rank, world_size).now()[1]
         batch_size = ranks * _rank_batch(min(count, len(weights)) // ranks, count // ranks)

@@ -18,11 +18,12 @@ from balanceidx import _checks
 from balanceidx_torch._base import PlanState
 from balanceidx_torch._delivery import Delivery, deliver
 from balanceidx_torch._epochs import Epochs
+from balanceidx_torch._late import LateDistributedSampler
 from balanceidx_torch._ranks import Ranks
-from balanceidx_torch._replay import forward_epoch, replay
+from balanceidx_torch._replay import forward_epoch, nested, replay
 
 
-class DistributedSamplerWrapper(DistributedSampler[Any]):
+class DistributedSamplerWrapper(LateDistributedSampler[Any]):
     """Give each rank every world_size-th element of any finite sampler or batch sampler.
 
     >>> from torch.utils.data import SequentialSampler
@@ -33,7 +34,7 @@ class DistributedSamplerWrapper(DistributedSampler[Any]):
     Parameters
     ----------
     sampler : iterable of indices or batches
-        Iterated anew for every epoch; must end.
+        Iterated anew for every epoch; must end. `len` of the wrapper needs a sampler that has one.
     seed : int in [0, 2**64)
         Together with the epoch it seeds whatever random state the sampler uses: torch's, numpy's and Python's global
         ones, and the generators among the attributes of the sampler and of its own `sampler`.
@@ -46,15 +47,16 @@ class DistributedSamplerWrapper(DistributedSampler[Any]):
     Raises
     ------
     TypeError
-        For a sampler that can be iterated once only, and for one of this package, which is distributed already.
+        For a sampler that can be iterated once only, and for one that shares its elements among ranks already, or
+        contains one that does: those of this package, and a DistributedSampler for one rank of several.
+    ValueError
+        For a rank without a world size, or outside it.
 
     Notes
     -----
     A sampler that draws from a source of randomness not named above must itself yield the same order on every rank.
     Every rank computes the whole epoch, and no rank gets an exact composition: for weights, see `weighted_sampler`.
     """
-
-    shuffle = True
 
     def __init__(
         self,
@@ -65,14 +67,13 @@ class DistributedSamplerWrapper(DistributedSampler[Any]):
         world_size: int | None = None,
         drop_last: bool = False,
     ) -> None:
-        # The constructor of DistributedSampler would fix the ranks now.
         if not isinstance(sampler, Iterable) or isinstance(sampler, Iterator):
             raise TypeError(
                 f"`sampler` must be iterable once for every epoch, which {type(sampler).__name__} is not; give a "
                 f"sampler, a list or a range."
             )
-        if isinstance(sampler, PlanState):
-            raise TypeError(f"`sampler` is a {type(sampler).__name__}, which shares its batches among ranks itself.")
+        for one in nested(sampler):
+            _refuse_shared(one, "is" if one is sampler else "contains")
         if not isinstance(drop_last, bool):
             raise TypeError(f"`drop_last` must be True or False, not {drop_last!r}.")
         self.sampler = sampler
@@ -83,18 +84,6 @@ class DistributedSamplerWrapper(DistributedSampler[Any]):
         self._epochs = Epochs()
         if self._ranks.known():
             self._layout()
-
-    def __getattr__(self, name: str) -> int:
-        # Asked only for names that are not set: those that DistributedSampler's constructor would have set.
-        if name in ("rank", "num_replicas", "world_size"):
-            return self._layout()[name != "rank"]
-        if name == "num_samples":
-            return len(self)
-        if name == "total_size":
-            return len(self) * self._layout()[1]
-        if name == "epoch":
-            return self._epochs.next
-        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def _layout(self) -> tuple[int, int]:
         rank, world_size = self._ranks.now()
@@ -112,6 +101,18 @@ class DistributedSamplerWrapper(DistributedSampler[Any]):
     def __iter__(self) -> Delivery[Any]:
         """Iterate over this rank's elements of the epoch that comes next."""
         return deliver(_Shares(self.sampler, self.seed, *self._layout(), self.drop_last), self._epochs)
+
+
+def _refuse_shared(sampler: object, verb: str) -> None:
+    """Refuse what yields one rank's share: every rank is to see the same elements."""
+    kind = type(sampler).__name__
+    if isinstance(sampler, PlanState | DistributedSamplerWrapper):
+        raise TypeError(f"`sampler` {verb} a {kind}, which shares its batches among ranks itself; use it as it is.")
+    if isinstance(sampler, DistributedSampler) and sampler.num_replicas != 1:
+        raise TypeError(
+            f"`sampler` {verb} a {kind} for rank {sampler.rank} of {sampler.num_replicas}, so that each rank would get "
+            f"a share of a share; make it with num_replicas=1 and rank=0, or use it alone."
+        )
 
 
 def _share(total: int, world_size: int, drop_last: bool) -> int:
@@ -150,7 +151,19 @@ class _Shares:
         return {"seed": self.seed, "world_size": self.world_size, "epoch": epoch, "step": step}
 
     def read(self, state: Mapping[str, Any]) -> tuple[int, int, int]:
+        missing = [
+            name
+            for name in ("seed", "world_size", "epoch", "step")
+            if not isinstance(state, Mapping) or name not in state
+        ]
+        if missing:
+            raise ValueError(f"`state` is not one of a DistributedSamplerWrapper: it lacks {', '.join(missing)}.")
         for name, own in (("seed", self.seed), ("world_size", self.world_size)):
             if state[name] != own:
-                raise ValueError(f"`state` was saved with {name} {state[name]!r}, but this sampler has {name} {own!r}.")
-        return int(state["epoch"]), int(state["step"]), 0
+                raise ValueError(
+                    f"`state` was saved with {name} {state[name]!r}, but this sampler has {name} {own!r}; make it "
+                    f"with {name}={state[name]!r}, or start at the beginning of an epoch."
+                )
+        epoch = _checks.integer("state['epoch']", state["epoch"], 0, _checks.MAX_EPOCHS)
+        steps = self.steps(epoch)
+        return epoch, _checks.integer("state['step']", state["step"], 0, steps + 1, f"of {steps} an epoch"), 0

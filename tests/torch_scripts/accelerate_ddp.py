@@ -5,8 +5,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from accelerate import Accelerator
+from accelerate import Accelerator, skip_first_batches
 from accelerate.data_loader import prepare_data_loader
+from accelerate.utils import DataLoaderConfiguration
 from torch.utils.data import DataLoader
 
 import balanceidx as bx
@@ -17,8 +18,10 @@ PLAN = bx.ratio(LABELS, batch_size=8, epoch_size=8 * 7)
 ITEMS = range(96)
 
 
-def opt_out(loader: Any, accelerator: Accelerator) -> Any:
-    return prepare_data_loader(loader, accelerator.device, num_processes=1, process_index=0, put_on_device=True)
+def opt_out(loader: Any, accelerator: Accelerator, **options: Any) -> Any:
+    return prepare_data_loader(
+        loader, accelerator.device, num_processes=1, process_index=0, put_on_device=True, **options
+    )
 
 
 def epochs(loader: Any, count: int) -> list[list[list[int]]]:
@@ -46,6 +49,35 @@ def main(folder: Path) -> None:
     loader = opt_out(DataLoader(ITEMS, batch_sampler=own), accelerator)
     loader.set_epoch(state["epoch"])
     got["opt out, resumed"] = epochs(loader, 2)
+
+    # The same with accelerate's own way of skipping batches.
+    loader = accelerator.prepare(DataLoader(ITEMS, batch_sampler=InterleavedPlanBatchSampler(PLAN, 3)))
+    loader.set_epoch(1)
+    got["interleaved, skipped"] = epochs(skip_first_batches(loader, 4), 1)
+    loader.set_epoch(2)
+    got["interleaved, skipped"] += epochs(loader, 1)
+
+    # The same with torchdata's loader inside accelerate's; it too must be told the epoch.
+    config = DataLoaderConfiguration(use_stateful_dataloader=True)
+    stateful = Accelerator(cpu=True, dataloader_config=config)
+
+    def make_interleaved() -> Any:
+        return stateful.prepare(DataLoader(ITEMS, batch_sampler=InterleavedPlanBatchSampler(PLAN, 3)))
+
+    def make_own() -> Any:
+        plain = DataLoader(ITEMS, batch_sampler=PlanBatchSampler(PLAN, 3))
+        return opt_out(plain, stateful, use_stateful_dataloader=True)
+
+    for name, make in (("interleaved, stateful", make_interleaved), ("opt out, stateful", make_own)):
+        loader = make()
+        epochs(loader, 1)
+        batches = iter(loader)
+        for _ in range(4):
+            next(batches)
+        resumed = make()
+        resumed.load_state_dict(loader.state_dict())
+        resumed.set_epoch(1)
+        got[name] = epochs(resumed, 2)
 
     # What not to do: accelerate shares a rank's batches among the ranks again.
     got["shared twice"] = epochs(accelerator.prepare(DataLoader(ITEMS, batch_sampler=PlanBatchSampler(PLAN, 3))), 1)
