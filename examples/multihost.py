@@ -1,109 +1,62 @@
 """Data-parallel training over several processes, each of which loads only the rows that its own devices hold.
 
-Started as N processes by `examples/multihost.sh N`, or by hand, one per host:
+Started as N processes on one machine by `examples/multihost.sh N`, or by hand, one per host:
 
     python examples/multihost.py --coordinator HOST:PORT --processes 2 --process 0     # and 1 on the other host
 
 The handwritten digits of scikit-learn, with ever fewer images from 0 to 9, are classified by a small network. Every
 process runs the same code: `global_batch` finds out from the sharding which rows to load. At the end the processes
-compare their parameters, and process 0 prints what each device was given and how well the digits are recognised.
-
-A run can stop after any step and go on with another number of processes: epoch and step are all there is to save.
+compare their parameters, and process 0 prints what they add up to: the same for every number of processes.
 """
 
 import argparse
-from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
-import optax
+from digits_training import Data, balanced, digits, initial, summary, update
 from jax.experimental import multihost_utils
 from jax.sharding import NamedSharding, PartitionSpec
-from sklearn.datasets import load_digits
 
-import balanceidx as bx
 import balanceidx_jax
 
-IMBALANCE = 10  # images of the digit 0 for each image of the digit 9
-OPTIMIZER = optax.sgd(0.1, momentum=0.9)
 
-
-class State(NamedTuple):
-    parameters: Any
-    optimizer: Any
-
-
-def digits() -> tuple[np.ndarray, np.ndarray]:
-    """Images and labels with a long tail. Each process reads them like a file that all hosts can reach."""
-    images, labels = load_digits(return_X_y=True)
-    kept = [np.flatnonzero(labels == digit) for digit in range(10)]
-    items = np.concatenate([items[: round(len(items) * IMBALANCE ** (-d / 9))] for d, items in enumerate(kept)])
-    return (images[items] / 16).astype(np.float32), labels[items].astype(np.int32)
-
-
-def logits(parameters: Any, images: Any) -> Any:
-    return jax.nn.relu(images @ parameters["hidden"] + parameters["bias"]) @ parameters["out"]
-
-
-@jax.jit
-def update(state: State, batch: dict[str, Any]) -> State:
-    """One step; the mean over the global batch is where JAX adds up over devices and processes."""
-
-    def loss(parameters: Any) -> Any:
-        scores = logits(parameters, batch["image"])
-        return optax.softmax_cross_entropy_with_integer_labels(scores, batch["label"]).mean()
-
-    updates, optimizer = OPTIMIZER.update(jax.grad(loss)(state.parameters), state.optimizer)
-    return State(optax.apply_updates(state.parameters, updates), optimizer)
-
-
-def initial(everywhere: NamedSharding) -> State:
-    first, second = jax.random.split(jax.random.key(0))
-    hidden, out = jax.random.normal(first, (64, 64)) / 8, jax.random.normal(second, (64, 10)) / 8
-    parameters = {"hidden": hidden, "bias": jnp.zeros(64), "out": out}
-    return jax.device_put(State(parameters, OPTIMIZER.init(parameters)), everywhere)
-
-
-def compositions(batch: dict[str, Any]) -> list[str]:
+def compositions(batch: Data) -> list[str]:
     """How many images of each digit the devices of this process were given."""
-    counts = [np.bincount(np.asarray(shard.data), minlength=10) for shard in batch["label"].addressable_shards]
+    counts = [np.bincount(np.asarray(shard.data), minlength=10) for shard in batch.labels.addressable_shards]
     return [f"process {jax.process_index()}: {count.tolist()}" for count in counts]
 
 
 def train(seed: int, epochs: int) -> None:
-    images, labels = digits()
-    plan = bx.ratio(labels, "balanced", batch_size=160)
+    training, test = digits()  # arrays that stand for files which every host can reach
+    plan = balanced(training.labels)
     mesh = jax.make_mesh((jax.device_count(),), ("data",))
     rows, everywhere = NamedSharding(mesh, PartitionSpec("data")), NamedSharding(mesh, PartitionSpec())
     loaded = 0
 
-    def load(indices: np.ndarray) -> dict[str, np.ndarray]:
+    def load(indices: np.ndarray) -> Data:
         nonlocal loaded
         loaded += len(indices)
-        return {"image": images[indices], "label": labels[indices]}
+        return Data(training.images[indices], training.labels[indices])
 
-    state = initial(everywhere)
+    state = jax.device_put(initial(), everywhere)
+    one_step = jax.jit(update, donate_argnums=0)
     for epoch in range(epochs):
         for step in range(plan.steps_per_epoch):
             batch = balanceidx_jax.global_batch(plan, seed, step, rows, epoch=epoch, load=load)
             if epoch == step == 0:
                 print("\n".join(compositions(batch)), flush=True)
-            state = update(state, batch)
+            state = one_step(state, batch)
 
-    everyone = multihost_utils.process_allgather(jax.tree.map(lambda leaf: leaf.addressable_data(0), state.parameters))
-    for gathered in jax.tree.leaves(everyone):
-        np.testing.assert_array_equal(gathered, np.broadcast_to(gathered[:1], gathered.shape))
+    parameters = jax.tree.map(lambda leaf: np.asarray(leaf.addressable_data(0)), state.parameters)
+    for gathered in jax.tree.leaves(multihost_utils.process_allgather(parameters)):
+        copies = gathered.reshape(jax.process_count(), -1)  # one process alone gets no axis of processes
+        np.testing.assert_array_equal(copies, np.broadcast_to(copies[:1], copies.shape))
     draws = epochs * plan.steps_per_epoch * plan.batch_size
     assert loaded == draws // jax.process_count()
     if jax.process_index() == 0:
-        parameters = jax.tree.map(np.asarray, state.parameters)
-        right = np.asarray(logits(parameters, images)).argmax(1) == labels
-        worst = min(right[labels == digit].mean() for digit in range(10))
-        size = sum(float(np.abs(leaf).sum()) for leaf in jax.tree.leaves(parameters))
         print(f"processes: {jax.process_count()}, devices: {jax.device_count()}, steps: {draws // plan.batch_size}")
-        print(f"each process loaded {loaded} of {draws} images; all have the same parameters, {size:.3f} in sum")
-        print(f"recognised: {right.mean():.3f} of all images, {worst:.3f} of the worst digit's")
+        print(f"each process loaded {loaded} of {draws} images, and all have the same parameters")
+        print(summary(parameters, test))
 
 
 def main() -> None:

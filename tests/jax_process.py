@@ -53,6 +53,18 @@ def check(mesh: Mesh, spec: P, parts: int, parts_here: list[int]) -> None:
     np.testing.assert_allclose(np.asarray(mean), ROWS[expected].mean(0), rtol=1e-5)
 
 
+def check_blocks(mesh: Mesh, process: int) -> None:
+    """One part for each local device: a process's rows from a loader, cut by JAX into contiguous parts."""
+    indices = PLAN.batch_indices(SEED, STEP, process, epoch=EPOCH, world_size=2, blocks=jax.local_device_count())
+    sharding = NamedSharding(mesh, P("data"))
+    batch = jax.make_array_from_process_local_data(sharding, LABELS[indices].astype(np.int32))
+    assert batch.shape == (PLAN.batch_size,)
+    total, parts = PLAN.draws_per_epoch, PLAN.steps_per_epoch * jax.device_count()
+    for shard in batch.addressable_shards:
+        held = np.bincount(np.asarray(shard.data), minlength=4)
+        assert (total // parts <= held).all() and (held <= -(-total // parts)).all(), held
+
+
 def check_on_device(mesh: Mesh, parts: int, parts_here: list[int]) -> None:
     """The stream computed on the devices of all processes is the one that the host loads."""
 
@@ -115,6 +127,7 @@ def main(coordinator: str, processes: int, process: int) -> None:
     mixed = Mesh(devices.T.reshape(8), ("data",))
     check(mixed, P("data"), 8, [process, 2 + process, 4 + process, 6 + process])
 
+    check_blocks(across, process)
     check_on_device(across, 8, [first, first + 1, first + 2, first + 3])
     check_on_device(inside, 4, [0, 1, 2, 3])
     check_errors(across, Mesh(devices[1 - process], ("data",)))

@@ -1,5 +1,7 @@
 """Global batches: what is refused, and one device. `jax_checks.py` and `jax_process.py` have many devices."""
 
+import dataclasses
+
 import jax
 import numpy as np
 import pytest
@@ -68,15 +70,30 @@ def test_integers_that_would_wrap_are_refused():
         assert int(batch[0]) == 2**31
 
 
-def test_indices_beyond_32_bits_are_refused_and_can_be_loaded(monkeypatch):
-    far = PLAN.batch_indices(0, 0) + 2**40
-    monkeypatch.setattr(bx.Plan, "batch_indices", lambda *_, **__: far)
+def test_indices_beyond_32_bits_are_refused_and_can_be_loaded():
+    near = bx.ratio(LABELS, batch_size=12)  # not PLAN, whose cache the copy would share
+    pools = dataclasses.replace(near._pools, members=near._pools.members.astype(np.int64) + 2**40)
+    far = dataclasses.replace(near, num_items=2**40 + len(LABELS), _pools=pools)
     with pytest.raises(
-        ValueError, match=r"the batch of indices holds int64 values .* which do not fit the int32.*pass a `load`"
+        ValueError, match=r"`plan` has 1099511627848 items, whose indices do not all fit the int32 .*; pass a `load`"
     ):
-        bj.global_batch(PLAN, 0, 0, ONE)
-    batch = bj.global_batch(PLAN, 0, 0, ONE, load=lambda indices: indices - 2**40)
-    assert (np.asarray(batch) == far - 2**40).all()
+        bj.global_batch(far, 0, 0, ONE)
+    batch = bj.global_batch(far, 0, 0, ONE, load=lambda indices: indices - 2**40)
+    assert (np.asarray(batch) == PLAN.batch_indices(0, 0)).all()
+    with jax.enable_x64(True):
+        batch = bj.global_batch(far, 0, 0, ONE)
+    assert batch.dtype == np.int64 and (np.asarray(batch) == PLAN.batch_indices(0, 0) + 2**40).all()
+
+
+def test_all_batches_are_refused_alike():
+    # The indices of this batch would fit; another's would not, and then only some processes would stop.
+    for items, refused in ((2**31, False), (2**31 + 1, True)):
+        plan = dataclasses.replace(PLAN, num_items=items)
+        if refused:
+            with pytest.raises(ValueError, match="`plan` has 2147483649 items"):
+                bj.global_batch(plan, 0, 0, ONE)
+        else:
+            assert (np.asarray(bj.global_batch(plan, 0, 0, ONE)) == PLAN.batch_indices(0, 0)).all()
 
 
 @pytest.mark.parametrize(

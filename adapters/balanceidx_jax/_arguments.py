@@ -58,7 +58,7 @@ def _seed_word(name: str, word: Any) -> Word:
     if word.dtype != np.uint32 or word.ndim:
         raise TypeError(
             f"`{name}` is traced and must be a uint32 scalar, not {word.dtype}{list(word.shape)}; "
-            f"pass seed_words(seed), made on the host, or numpy.uint32(seed)."
+            f"pass seed_words(seed), made on the host."
         )
     return word
 

@@ -61,7 +61,7 @@ def global_batch(
     Returns
     -------
     jax.Array, or a pytree of them as `load` returned it
-        Of shape (batch_size, ...). Without `load`, int32.
+        Of shape (batch_size, ...). Without `load`, int32; int64 where jax_enable_x64 is on.
 
     Raises
     ------
@@ -69,6 +69,8 @@ def global_batch(
         For arguments that `Plan.batch_indices` refuses; when the sharding's parts do not divide the batch; when `load`
         returns another number of rows; and for integers that would not fit the 32 bits that JAX gives them.
     """
+    if load is None:
+        _check_indices_fit(plan.num_items)
     held, parts = _held(_for_axes(sharding, 1), plan.batch_size)
     length = plan.batch_size // parts
     indices = _rows(plan, seed, step, epoch, held, parts)
@@ -76,8 +78,7 @@ def global_batch(
     start_of = {part * length: place * length for place, part in enumerate(held)}
 
     def globalize(path: Any, leaf: Any) -> jax.Array:
-        name = "the batch of indices" if load is None else f"load(...){jax.tree_util.keystr(path)}"
-        rows = _fitting(name, np.asarray(leaf), len(indices))
+        rows = _fitting(f"load(...){jax.tree_util.keystr(path)}", np.asarray(leaf), len(indices))
 
         def part(index: tuple[slice, ...] | None) -> npt.NDArray[Any]:
             assert index is not None
@@ -87,6 +88,16 @@ def global_batch(
         return jax.make_array_from_callback((plan.batch_size, *rows.shape[1:]), _for_axes(sharding, rows.ndim), part)
 
     return jax.tree_util.tree_map_with_path(globalize, loaded)
+
+
+def _check_indices_fit(num_items: int) -> None:
+    """Ask about the whole plan: what one batch holds would stop some processes and let others hang."""
+    dtype = jax.dtypes.canonicalize_dtype(np.int64)
+    if num_items - 1 > np.iinfo(dtype).max:
+        raise ValueError(
+            f"`plan` has {num_items} items, whose indices do not all fit the {dtype} that JAX makes of them; pass a "
+            f"`load`, which is given int64 indices on the host, or turn on jax_enable_x64."
+        )
 
 
 def _for_axes(sharding: jax.sharding.Sharding, axes: int) -> jax.sharding.Sharding:
