@@ -322,6 +322,10 @@ def _limits(classes: Classes, weights: npt.NDArray[np.float64] | None) -> tuple[
             fewest.append(0)
             continue
         part = weights[begin:end]
+        if part.min() == part.max():  # no weights at all; a rounded sum would say that three of 0.1 need four draws
+            most.append(end - begin)
+            fewest.append(end - begin)
+            continue
         try:
             total = Fraction(math.fsum(part.tolist()))
         except OverflowError as error:

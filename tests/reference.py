@@ -241,7 +241,7 @@ class Classes:
     def most_and_fewest(self):
         most, fewest = [], []
         for c, items in enumerate(self.members):
-            if self.weights is None or not items:
+            if self.weights is None or len(set(self.weights[c])) < 2:
                 most.append(len(items))
                 fewest.append(len(items))
             else:

@@ -123,6 +123,14 @@ def test_item_weights_decide_what_repeats_and_what_appears():
         assert np.bincount(over.epoch_indices(0, epoch=epoch)).tolist() == [1, 1, 2, 4]
 
 
+@pytest.mark.parametrize("name", ["undersample", "oversample"])
+@pytest.mark.parametrize("weight", [0.1, 1.7e308])
+def test_equal_item_weights_are_none(name, weight):
+    # Three of 0.1 sum to more than 0.3, and two of 1.7e308 to more than a float can hold.
+    plan = bx.ratio([0] * 3, batch_size=1, epoch_size=name, item_weights=[weight] * 3)
+    assert plan.steps_per_epoch == 3
+
+
 def test_oversample_with_a_cap_that_allows_it():
     labels = [0] * 10 + [1] * 5
     free = bx.ratio(labels, batch_size=3, epoch_size="oversample")
