@@ -1,7 +1,6 @@
 """Positions: on the iterator by torchdata's protocol, and on the sampler for training loops."""
 
 import json
-import warnings
 
 import numpy as np
 import pytest
