@@ -211,6 +211,16 @@ def test_with_64_bit_integers_turned_on():
     assert (np.asarray(batch) == plan.batch_indices(5, 1)).all()
 
 
+def test_where_users_forbid_promotion_of_ranks_and_dtypes():
+    plan = bx.ratio(LABELS, batch_size=BATCH, item_weights=np.where(LABELS < 3, 1 + LABELS % 2, 0.5 + np.arange(96)))
+    with jax.numpy_rank_promotion("raise"), jax.numpy_dtype_promotion("strict"):
+        on_device = bj.device_plan(plan)
+        for options in ({}, {"world_size": 2, "blocks": 3}, {"order": "dealt"}):
+            batch = bj.batch_indices(on_device, 5, 1, epoch=2, **options)
+            assert (np.asarray(batch) == plan.batch_indices(5, 1, epoch=2, **options)).all()
+            assert (batch == bj.epoch_tables(on_device, 5, 2).batch_indices(1, **options)).all()
+
+
 def test_seeds_of_every_form_agree():
     plan, on_device = plan_and_device()
     small, large = 2**32 - 1, 2**64 - 1

@@ -7,9 +7,10 @@ Requirements, and what they led to:
 * no loss where the host can no longer look: what does not fit is refused when the plan is put on the device.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import partial
-from typing import Any
+from functools import partial, wraps
+from typing import Any, ParamSpec, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -23,6 +24,9 @@ from balanceidx_jax._deal import EpochDeal
 from balanceidx_jax._permute import Domain, Key, absorb, key, permute
 from balanceidx_jax._pools import DevicePools, EpochPools
 from balanceidx_jax._wide import Wide
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 @jax.tree_util.register_dataclass
@@ -199,7 +203,19 @@ def _layout(
     return at, _arguments.word("rank", rank, _checks.MAX_BATCH), world, parts, _checks.order(order)
 
 
+def _broadcasting(function: Callable[P, R]) -> Callable[P, R]:
+    """Allow operands of different rank, which users may forbid in their own code; here they are meant."""
+
+    @wraps(function)
+    def traced(*args: P.args, **kwargs: P.kwargs) -> R:
+        with jax.numpy_rank_promotion("allow"):
+            return function(*args, **kwargs)
+
+    return traced
+
+
 @jax.jit
+@_broadcasting
 def _tables(plan: DevicePlan, seed: Wide, epoch: jax.Array) -> EpochTables:
     return EpochTables(
         plan,
@@ -224,6 +240,7 @@ def _batch_of(
 
 
 @partial(jax.jit, static_argnums=(3, 4, 5))
+@_broadcasting
 def _batch(
     tables: EpochTables, step: jax.Array, rank: jax.Array, world_size: int, blocks: int, shuffled: bool
 ) -> jax.Array:
