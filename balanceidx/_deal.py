@@ -6,7 +6,7 @@ every residue mod T floor or ceil times, so every batch holds floor or ceil of i
 h that leave one remainder mod W are one residue mod T * W, so the same holds for every rank of every world size.
 
 Place h of batch b is slot (slot_multiplier * h + b + slot_offset) mod B, and rank r has the slots k = r mod W. Along
-the line the slots count up, so that a class with less than one item a rank and batch goes round all ranks.
+the line the slots count up, so that all ranks get their part of a class with less than one item a rank and batch.
 `docs/promises.md` has the proofs.
 """
 
@@ -80,7 +80,7 @@ class EpochDeal:
             quotient,
             remainder,
             batch_size,
-            time_multiplier(steps),
+            time_multiplier(steps, batch_size),
             _mixing.below(_mixing.key(seed, _mixing.TIME_OFFSET, epoch), steps),
             slot_multiplier(steps, batch_size),
             _mixing.below(_mixing.key(seed, _mixing.SLOT_OFFSET, epoch), batch_size),
@@ -157,16 +157,26 @@ def slot_multiplier(steps: int, batch_size: int) -> int:
 
 
 @lru_cache(maxsize=64)
-def time_multiplier(steps: int) -> int:
-    """Multiplier a of the time order b = (a * t + s) mod T, which spreads the larger batches evenly over the epoch.
+def time_multiplier(steps: int, batch_size: int) -> int:
+    """Multiplier a of the time order b = (a * t + s) mod T, which spreads batches and ranks evenly over the epoch.
 
-    Among the 64 integers around the golden section of T, the one coprime to T whose continued fraction a / T has the
-    smallest sum of terms, because that sum bounds the discrepancy of the sequence (Niederreiter 1992, theorem 3.4);
-    ties go to the smallest.
+    Batches: among the 1,024 integers around the golden section of T that are coprime to it, those whose continued
+    fraction a / T has the smallest sum of terms, give or take 2, because that sum bounds the discrepancy of the sequence
+    (Niederreiter 1992, theorem 3.4). Ranks: of these, the one that is best in the same sense for the steps of one rank,
+    which follow each other by w / a mod T in w ranks; w = 2 .. 64 are looked at where they divide B.
     """
     centre = steps * 0x9E3779B9 >> 32
-    candidates = range(max(1, centre - 32), min(max(steps, 2), centre + 32))
-    return min((a for a in candidates if math.gcd(a, steps) == 1), key=lambda a: (_sum_of_terms(a, steps), a))
+    around = range(max(1, centre - 512), min(max(steps, 2), centre + 512))
+    terms = {a: _sum_of_terms(a, steps) for a in around if math.gcd(a, steps) == 1}
+    most = min(terms.values()) + 2
+    # Where w divides T, the ranks take turns exactly.
+    worlds = [w for w in range(2, 65) if batch_size % w == 0 and steps % w]
+
+    def worst(a: int) -> int:
+        inverse = pow(a, -1, steps)
+        return max((_sum_of_terms(w * inverse % steps, steps) for w in worlds), default=0)
+
+    return min((a for a in terms if terms[a] <= most), key=lambda a: (worst(a), terms[a], a))
 
 
 def _sum_of_terms(a: int, steps: int) -> int:

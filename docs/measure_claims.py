@@ -150,6 +150,25 @@ def turns(plans: int = 800, most_steps: int = 3_000, most_classes: int = 60) -> 
     )
 
 
+def waits(plans: int = 300, most_steps: int = 50_000) -> str:
+    """How long a rank waits for its next item of a class that has one in every batch, in rounds of all ranks."""
+    generator = np.random.default_rng(2)
+    longest: list[float] = []
+    for _ in range(plans):
+        batch_size = int(generator.choice([8, 24, 64, 100, 256, 1000, 4096]))
+        steps = int(np.exp(generator.uniform(np.log(300), np.log(most_steps))))
+        deal = EpochDeal.of(np.array([steps, steps * (batch_size - 1)]), steps, seed=0, epoch=0)
+        for world_size in (w for w in range(2, 65) if batch_size % w == 0):
+            turns = np.flatnonzero(deal.batches(0, steps) % world_size == 0)
+            longest.append(float(np.diff(turns).max()) / world_size)
+    return table(
+        (f"longest wait of a rank, in rounds of all ranks, {plans} random plans, up to 64 ranks", ""),
+        ("half of them", f"{np.median(longest):.1f}"),
+        ("99 of 100", f"{np.quantile(longest, 0.99):.1f}"),
+        ("all", f"{max(longest):.1f}"),
+    )
+
+
 def independent(seed: int, labels: Array = LABELS, length: int | None = None) -> Array:
     """One epoch of WeightedRandomSampler with inverse class frequencies."""
     weights = (1 / np.bincount(labels))[labels].tolist()
@@ -210,4 +229,4 @@ def yes(answer: bool) -> str:
 
 
 if __name__ == "__main__":
-    print("\n\n".join(measure() for measure in (batches, coverage, limits, smoothness, turns)))
+    print("\n\n".join(measure() for measure in (batches, coverage, limits, smoothness, turns, waits)))

@@ -308,10 +308,17 @@ def quotient_sum(A, T):
 
 
 @cache
-def time_multiplier(T):
+def time_multiplier(T, B):
     centre = (T * 0x9E3779B9) >> 32
-    candidates = [A for A in range(max(1, centre - 32), min(max(T, 2), centre + 32)) if gcd(A, T) == 1]
-    return min(candidates, key=lambda A: (quotient_sum(A, T), A))
+    candidates = [A for A in range(max(1, centre - 512), min(max(T, 2), centre + 512)) if gcd(A, T) == 1]
+    least = min(quotient_sum(A, T) for A in candidates)
+    widths = [w for w in range(2, 65) if B % w == 0 and T % w != 0]
+
+    def badness(A):
+        V = pow(A, -1, T)
+        return max([quotient_sum((w * V) % T, T) for w in widths], default=0), quotient_sum(A, T), A
+
+    return min((A for A in candidates if quotient_sum(A, T) <= least + 2), key=badness)
 
 
 def slot_multiplier(T, B):
@@ -372,7 +379,7 @@ class Plan:
 
     def batch_played(self, seed, step, epoch):
         T = self.steps_per_epoch
-        return (time_multiplier(T) * step + below(key(seed, TIME_OFFSET, epoch), T)) % T
+        return (time_multiplier(T, self.batch_size) * step + below(key(seed, TIME_OFFSET, epoch), T)) % T
 
     def deal(self, seed, b, places, epoch):
         """(class, draw number) of some places of batch b."""

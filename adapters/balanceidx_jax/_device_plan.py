@@ -89,7 +89,7 @@ def device_plan(plan: Plan) -> DevicePlan:
         plan.batch_size,
         plan.steps_per_epoch,
         jnp.asarray(plan.draws_per_epoch.astype(np.uint32)),
-        jnp.asarray(np.uint32(time_multiplier(plan.steps_per_epoch))),
+        jnp.asarray(np.uint32(time_multiplier(plan.steps_per_epoch, plan.batch_size))),
         DevicePools.of(plan._pools),
     )
 
