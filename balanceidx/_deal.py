@@ -161,9 +161,9 @@ def time_multiplier(steps: int, batch_size: int) -> int:
     """Multiplier a of the time order b = (a * t + s) mod T, which spreads batches and ranks evenly over the epoch.
 
     Batches: among the 1,024 integers around the golden section of T that are coprime to it, those whose continued
-    fraction a / T has the smallest sum of terms, give or take 2, because that sum bounds the discrepancy of the sequence
-    (Niederreiter 1992, theorem 3.4). Ranks: of these, the one that is best in the same sense for the steps of one rank,
-    which follow each other by w / a mod T in w ranks; w = 2 .. 64 are looked at where they divide B.
+    fraction a / T has the smallest sum of terms, give or take 2, because that sum bounds the discrepancy of the
+    sequence (Niederreiter 1992, theorem 3.4). Ranks: of these, the one that is best in the same sense for the steps of
+    one rank, which follow each other by w / a mod T in w ranks; w = 2 .. 64 are looked at where they divide B.
     """
     centre = steps * 0x9E3779B9 >> 32
     around = range(max(1, centre - 512), min(max(steps, 2), centre + 512))

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import threading
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -30,21 +29,24 @@ _EPOCHS_KEPT = 4
 
 
 class _EpochTables:
-    """The last few epochs' tables. They depend on nothing but (seed, epoch), so losing them costs only time."""
+    """The last few epochs' tables. They depend on nothing but (seed, epoch), so losing them costs only time.
+
+    There is no lock, which a process that forks could take with it: of threads that race, each computes for itself.
+    """
 
     def __init__(self) -> None:
-        self._tables: dict[tuple[int, int], tuple[EpochDeal, EpochPools]] = {}
-        self._lock = threading.Lock()
+        self._kept: tuple[tuple[tuple[int, int], tuple[EpochDeal, EpochPools]], ...] = ()  # last used first
 
     def get(self, plan: "Plan", seed: int, epoch: int) -> tuple[EpochDeal, EpochPools]:
-        with self._lock:
-            found = self._tables.pop((seed, epoch), None)
-            if found is None:
-                deal = EpochDeal.of(plan.draws_per_epoch, plan.steps_per_epoch, seed, epoch)
-                found = deal, plan._pools.epoch(seed, epoch)
-                while len(self._tables) >= _EPOCHS_KEPT:
-                    del self._tables[next(iter(self._tables))]
-            self._tables[seed, epoch] = found  # the dict's order is the order of use
+        kept, wanted = self._kept, (seed, epoch)
+        if kept and kept[0][0] == wanted:
+            return kept[0][1]
+        found = next((tables for at, tables in kept if at == wanted), None)
+        if found is None:
+            deal = EpochDeal.of(plan.draws_per_epoch, plan.steps_per_epoch, seed, epoch)
+            found = deal, plan._pools.epoch(seed, epoch)
+        others = tuple(one for one in kept if one[0] != wanted)
+        self._kept = ((wanted, found), *others[: _EPOCHS_KEPT - 1])
         return found
 
 
@@ -83,7 +85,14 @@ class Plan:
     steps_per_epoch: int
     num_items: int
     _pools: Pools
-    _tables: _EpochTables = field(default_factory=_EpochTables)
+    _tables: _EpochTables = field(default_factory=_EpochTables, init=False)
+
+    def __post_init__(self) -> None:
+        """Make the arrays read-only: the fingerprint vouches for them."""
+        for holder in (self, self._pools, self._pools.lines):
+            for value in vars(holder).values() if holder is not None else ():
+                if isinstance(value, np.ndarray):
+                    value.flags.writeable = False
 
     def __repr__(self) -> str:
         """Describe the plan on one line."""
@@ -99,6 +108,7 @@ class Plan:
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Start with no tables."""
         self.__dict__.update(state, _tables=_EpochTables())
+        self.__post_init__()
 
     @cached_property
     def fingerprint(self) -> str:

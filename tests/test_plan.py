@@ -1,6 +1,8 @@
 """Plans: batch, range and epoch agree, whichever path computes them; ranks are strides; and the door of every call."""
 
+import copy
 import dataclasses
+import os
 import pickle
 import subprocess
 import sys
@@ -197,6 +199,44 @@ def test_a_plan_cannot_be_changed():
     assert (plan.epoch_indices(0) == before).all()
     plan.epoch_indices(0)[:] = -1  # nor the plan's arrays the caller's
     assert (plan.epoch_indices(0) == before).all()
+
+
+@pytest.mark.parametrize("again", [copy.copy, copy.deepcopy, lambda plan: pickle.loads(pickle.dumps(plan))])
+def test_a_copy_of_a_plan_cannot_be_changed_either(again):
+    plan = again(bx.ratio([0, 0, 1, 1, 1, 2], batch_size=3, item_weights=[1.0, 2.0, 1.0, 3.0, 1.0, 1.0]))
+    for holder in (plan, plan._pools, plan._pools.lines):
+        arrays = [value for value in vars(holder).values() if isinstance(value, np.ndarray)]
+        assert arrays and not any(array.flags.writeable for array in arrays)
+
+
+FORKED = """
+import os, signal, threading, time
+import balanceidx as bx
+
+plan = bx.ratio(list(range(100_000)), batch_size=100)  # tables that take some time
+
+
+def compute():
+    for epoch in range(10**6):
+        plan.batch_indices(0, 0, epoch=epoch)
+
+
+threading.Thread(target=compute, daemon=True).start()
+for child in range(12):
+    time.sleep(0.03)
+    pid = os.fork()
+    if pid == 0:
+        signal.alarm(10)
+        plan.batch_indices(1, 0, epoch=child)
+        os._exit(0)
+    assert os.waitpid(pid, 0)[1] == 0, "the child waits for ever"
+os._exit(0)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no processes are forked here")
+def test_a_process_forked_while_another_thread_computes_does_not_hang():
+    subprocess.run([sys.executable, "-W", "ignore", "-c", FORKED], check=True, timeout=200)
 
 
 def test_arguments_are_left_as_they_were():
