@@ -2,6 +2,8 @@
 
 The same plan, seed and number of epochs end with the same parameters in both, however many processes and devices there
 are, to within rounding.
+
+Needs the packages of the examples, from a checkout: pip install -c constraints.txt '.[examples]'
 """
 
 from typing import Any, NamedTuple

@@ -7,6 +7,8 @@ Started as N processes on one machine by `examples/multihost.sh N`, or by hand, 
 The handwritten digits of scikit-learn, with ever fewer images from 0 to 9, are classified by a small network. Every
 process runs the same code: `global_batch` finds out from the sharding which rows to load. At the end the processes
 compare their parameters, and process 0 prints what they add up to: the same for every number of processes.
+
+Needs the packages of the examples, from a checkout: pip install -c constraints.txt '.[examples]'
 """
 
 import argparse

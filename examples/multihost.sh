@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Start examples/multihost.py as N processes on this machine, with four CPU devices each:
 #     examples/multihost.sh N [options of multihost.py]
-# PYTHON is the interpreter (python3), PORT the coordinator's port (a free one). Needs bash 4.3 or newer.
+# PYTHON is the interpreter (python3), PORT the coordinator's port (a free one). Needs bash 4.3 or newer, and
+# the packages of the examples, from a checkout: pip install -c constraints.txt '.[examples]'
 set -euo pipefail
 processes=${1:?"usage: $0 N [options of multihost.py]"}
 shift

@@ -7,6 +7,8 @@ The training of `multihost.py`, with all images in the memory of one device. It 
 
 Both streams are the same integers, so both runs must end with the same parameters, to within rounding; on a CPU they
 have been the same bit for bit.
+
+Needs the packages of the examples, from a checkout: pip install -c constraints.txt '.[examples]'
 """
 
 import argparse

@@ -193,6 +193,26 @@ def test_scan_over_epochs_and_steps():
     assert (np.asarray(train(on_device, np.uint32(2**31 + 5))).reshape(-1) == expected).all()
 
 
+def test_a_running_step_in_a_scan_is_to_be_split():
+    plan, on_device = plan_and_device()
+
+    @jax.jit
+    def both(on_device):
+        def body(carry, running_step):
+            epoch, step = jnp.divmod(running_step, on_device.steps_per_epoch)
+            split = bj.batch_indices(on_device, 5, step, epoch=epoch)
+            return carry, (split, bj.batch_indices(on_device, 5, running_step))
+
+        return jax.lax.scan(body, 0, jnp.arange(3 * STEPS))[1]
+
+    split, unsplit = map(np.asarray, both(on_device))
+    assert (split.reshape(-1) == np.concatenate([plan.epoch_indices(5, epoch=epoch) for epoch in range(3)])).all()
+    # The symptom that the page tells: batches of the right composition, of the items of the first epoch again.
+    counts = np.stack([np.bincount(LABELS[batch], minlength=5) for batch in unsplit])
+    assert (abs(counts - plan.draws_per_epoch / STEPS) < 1).all()
+    assert set(unsplit.flat) == set(unsplit[:STEPS].flat) < set(split.flat)
+
+
 def test_leaves_are_32_bit_or_smaller_and_plans_of_one_shape_compile_once():
     _, on_device = plan_and_device()
     assert {leaf.dtype.name for leaf in jax.tree_util.tree_leaves(on_device)} <= {"int32", "uint32", "bool"}
@@ -272,6 +292,25 @@ def test_known_arguments_are_checked(arguments, error, text):
     with pytest.raises(error) as caught:
         bj.batch_indices(on_device, 0, **{"step": 0} | arguments)
     assert str(caught.value) == text
+
+
+def test_another_plan_or_none_is_refused():
+    plan, on_device = plan_and_device()
+    asked = (partial(bj.batch_indices, seed=0, step=0), partial(bj.epoch_tables, seed=0))
+    for action in (*asked, lambda value: jax.jit(lambda step: bj.batch_indices(value, 0, step))(1)):
+        with pytest.raises(TypeError) as caught:
+            action(plan)
+        assert str(caught.value) == (
+            "`device_plan` must be a DevicePlan, not Plan; make it once, outside compiled functions, with "
+            "balanceidx_jax.device_plan(plan)."
+        )
+    for value, name in ((LABELS, "ndarray"), (on_device, "DevicePlan")):
+        with pytest.raises(TypeError) as caught:
+            bj.device_plan(value)
+        assert str(caught.value) == (
+            f"`plan` must be a balanceidx.Plan, not {name}; pass the Plan itself, as balanceidx.ratio and the other modes "
+            f"return it."
+        )
 
 
 def test_traced_arguments_must_be_integer_scalars():

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
+ROOT = Path(__file__).resolve().parents[1]
+EXAMPLES = ROOT / "examples"
+PAGE = ROOT / "docs" / "jax.md"
 
 pytestmark = pytest.mark.slow
 
@@ -34,6 +36,31 @@ def test_one_scan_ends_with_the_parameters_of_the_run_fed_by_the_host(one_scan):
     assert "4 epochs, 32 steps" in one_scan
     assert "the same final parameters" in one_scan  # the script itself raises when they are not
     assert float(re.findall(r"mean (\d\.\d+)", one_scan)[0]) > 0.8
+
+
+# How the page makes four devices of a CPU: a line of Python, or a variable of the environment.
+FOUR_DEVICES = {
+    "line": ('jax.config.update("jax_num_cpu_devices", 4)', {}),
+    "variable": ("", {"XLA_FLAGS": "--xla_force_host_platform_device_count=4"}),
+}
+
+
+@pytest.mark.parametrize(("line", "variables"), FOUR_DEVICES.values(), ids=FOUR_DEVICES)
+def test_the_page_runs_on_four_devices(line, variables):
+    said = line or "=".join(*variables.items())
+    assert f"`{said}`" in PAGE.read_text()
+    code = f"import jax\n{line}\nimport test_docs\nprint(test_docs.run(test_docs.ROOT / 'docs/jax.md'), jax.device_count())"
+    environment = {"PYTHONPATH": str(Path(__file__).parent), "JAX_PLATFORMS": "cpu"} | variables
+    blocks, devices = map(int, output(sys.executable, "-W", "error", "-c", code, **environment).split())
+    assert blocks == PAGE.read_text().count("```python\n")
+    assert devices == 4
+
+
+@pytest.mark.parametrize("example", ["digits_training.py", "on_device.py", "multihost.py", "multihost.sh"])
+def test_what_the_examples_need_is_said(example):
+    install = "pip install -c constraints.txt '.[examples]'"
+    assert install in (EXAMPLES / example).read_text()
+    assert install in PAGE.read_text()
 
 
 @pytest.mark.distributed

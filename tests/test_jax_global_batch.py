@@ -103,3 +103,24 @@ def test_all_batches_are_refused_alike():
 def test_arguments_are_those_of_the_core(arguments, text):
     with pytest.raises(ValueError, match=text):
         bj.global_batch(PLAN, *arguments, ONE)
+
+
+@pytest.mark.parametrize(("plan", "name"), [(bj.device_plan(PLAN), "DevicePlan"), (LABELS, "ndarray")])
+def test_anything_but_a_plan_is_refused(plan, name):
+    with pytest.raises(TypeError, match=f"`plan` must be a balanceidx.Plan, not {name}; pass the Plan itself"):
+        bj.global_batch(plan, 0, 3, ONE)
+
+
+@pytest.mark.parametrize("load", [None, lambda indices: indices])
+@pytest.mark.parametrize(
+    ("step", "sharding"),
+    [(3, jax.make_mesh((1,), ("data",))), (3, P("data")), (3, jax.devices("cpu")[0]), (ONE, 3)],
+    ids=["mesh", "partition spec", "device", "swapped with the step"],
+)
+def test_anything_but_a_sharding_is_refused(step, sharding, load):
+    with pytest.raises(TypeError) as caught:
+        bj.global_batch(PLAN, 0, step, sharding, load=load)
+    assert str(caught.value) == (
+        "`sharding` must be a jax.sharding.Sharding, such as NamedSharding(mesh, PartitionSpec('data')), "
+        f"not {type(sharding).__name__}."
+    )

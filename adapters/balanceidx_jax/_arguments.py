@@ -1,4 +1,4 @@
-"""Seeds, steps, epochs and ranks on their way to the device: checked where they are known, typed where they are not."""
+"""Arguments on their way to the device: checked where they are known, typed where they are not."""
 
 from typing import Any
 
@@ -6,10 +6,20 @@ import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
-from balanceidx import _checks, _mixing
+from balanceidx import Plan, _checks, _mixing
 from balanceidx_jax._wide import Wide
 
 Word = Any  # a uint32 scalar: a traced jax.Array, or numpy's on its way to a compiled function
+
+
+def plan(value: Any) -> Plan:
+    """Check a plan; labels and a `DevicePlan` are easily taken for one."""
+    if not isinstance(value, Plan):
+        raise TypeError(
+            f"`plan` must be a balanceidx.Plan, not {type(value).__name__}; pass the Plan itself, as balanceidx.ratio "
+            f"and the other modes return it."
+        )
+    return value
 
 
 def seed_words(seed: int) -> tuple[np.uint32, np.uint32]:

@@ -69,10 +69,12 @@ def device_plan(plan: Plan) -> DevicePlan:
 
     Raises
     ------
+    TypeError
+        For anything but a `Plan`.
     ValueError
         When the plan has 2**31 items or more, or 2**32 draws an epoch: they would wrap in 32-bit integers.
     """
-    lines = plan._pools.lines
+    lines = _arguments.plan(plan)._pools.lines
     if plan.num_items >= 2**31 or (lines is not None and len(lines.guide) >= 2**31):
         guide = "" if lines is None else f" and {len(plan.classes)} classes with item weights"
         raise ValueError(
@@ -134,7 +136,7 @@ def epoch_tables(device_plan: DevicePlan, seed: Any, epoch: Any = 0) -> EpochTab
     EpochTables
         A pytree with a method `batch_indices(step, rank=0, *, world_size=1, blocks=1, order="shuffled")`.
     """
-    tables: EpochTables = _tables(device_plan, _arguments.seed_pair(seed), _epoch(epoch))
+    tables: EpochTables = _tables(_on_device(device_plan), _arguments.seed_pair(seed), _epoch(epoch))
     return tables
 
 
@@ -181,10 +183,31 @@ def batch_indices(
     TypeError, ValueError
         For an argument outside its range, as `Plan.batch_indices`. A traced step, rank or epoch has no value yet, so
         only its type is checked: out of range, it gives indices of no meaning.
+
+    Notes
+    -----
+    A step that runs on over epochs is out of range after the first. Traced, it gives batches whose counts look right
+    while items repeat and others are never seen. Split it, in a scan or on the host:
+
+    >>> running_step = 4 * on_device.steps_per_epoch + 3
+    >>> epoch, step = jnp.divmod(running_step, on_device.steps_per_epoch)
+    >>> batch = balanceidx_jax.batch_indices(on_device, 0, step, epoch=epoch)
+    >>> bool((batch == plan.batch_indices(seed=0, step=3, epoch=4)).all())
+    True
     """
-    layout = _layout(device_plan, step, rank, world_size, blocks, order)
+    layout = _layout(_on_device(device_plan), step, rank, world_size, blocks, order)
     indices: jax.Array = _batch_of(device_plan, _arguments.seed_pair(seed), _epoch(epoch), *layout)
     return indices
+
+
+def _on_device(device_plan: Any) -> DevicePlan:
+    """Check a plan on the device; inside a compiled function it is a pytree put together again, of the same type."""
+    if not isinstance(device_plan, DevicePlan):
+        raise TypeError(
+            f"`device_plan` must be a DevicePlan, not {type(device_plan).__name__}; make it once, outside compiled "
+            f"functions, with balanceidx_jax.device_plan(plan)."
+        )
+    return device_plan
 
 
 def _epoch(epoch: Any) -> _arguments.Word:

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from balanceidx import Plan
+from balanceidx_jax import _arguments
 
 Int64 = npt.NDArray[np.int64]
 
@@ -66,9 +67,12 @@ def global_batch(
     Raises
     ------
     TypeError, ValueError
-        For arguments that `Plan.batch_indices` refuses; when the sharding's parts do not divide the batch; when `load`
-        returns another number of rows; and for integers that would not fit the 32 bits that JAX gives them.
+        For arguments of another type, or that `Plan.batch_indices` refuses; when the sharding's parts do not divide the
+        batch; when `load` returns another number of rows; and for integers that would not fit the 32 bits that JAX
+        gives them.
     """
+    _arguments.plan(plan)
+    _check_sharding(sharding)
     if load is None:
         _check_indices_fit(plan.num_items)
     held, parts = _held(_for_axes(sharding, 1), plan.batch_size)
@@ -88,6 +92,15 @@ def global_batch(
         return jax.make_array_from_callback((plan.batch_size, *rows.shape[1:]), _for_axes(sharding, rows.ndim), part)
 
     return jax.tree_util.tree_map_with_path(globalize, loaded)
+
+
+def _check_sharding(sharding: Any) -> None:
+    """Ask for a sharding; a mesh or a `PartitionSpec` alone does not say which rows are whose."""
+    if not isinstance(sharding, jax.sharding.Sharding):
+        raise TypeError(
+            f"`sharding` must be a jax.sharding.Sharding, such as NamedSharding(mesh, PartitionSpec('data')), "
+            f"not {type(sharding).__name__}."
+        )
 
 
 def _check_indices_fit(num_items: int) -> None:
