@@ -7,10 +7,11 @@
 ((20,), 10)
 """
 
-from balanceidx._modes import min_positives, ratio, stratified, weighted
+from balanceidx._modes import min_positives, ratio, stratified
 from balanceidx._plan import STREAM_FORMAT, Plan
 from balanceidx._stream import Stream
 from balanceidx._targets import EffectiveNumber, Power, Target
+from balanceidx._weighted import weighted
 
 __version__ = "0.1.0"
 

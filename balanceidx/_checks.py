@@ -1,5 +1,7 @@
 """The door: every argument is checked here, once, with an error that names it, its value and the way out."""
 
+import math
+import numbers
 import operator
 from typing import Any
 
@@ -16,11 +18,15 @@ MAX_POOL = 2**32
 def integer(name: str, value: Any, low: int, high: int, meaning: str = "") -> int:
     """Return `value` as a Python int in [low, high), or say what is wrong with it."""
     about = f" ({meaning})" if meaning else ""
-    if isinstance(value, (bool, np.bool_)) or not hasattr(value, "__index__"):
+    # A boolean tensor has __index__ and uses it, which neither Python's bool nor numpy's array may here.
+    boolean = isinstance(value, bool) or str(getattr(value, "dtype", "")).endswith("bool")
+    if boolean or not hasattr(value, "__index__"):
         raise TypeError(f"`{name}`{about} must be an integer, not {type(value).__name__} {value!r}.")
     try:
         number = operator.index(value)
-    except TypeError as error:  # arrays of more than one element have __index__ and refuse to use it
+    except TypeError as error:  # arrays of floats or of several elements have __index__ and refuse to use it
+        if getattr(value, "ndim", None) == 0:
+            raise TypeError(f"`{name}`{about} must be an integer, not {type(value).__name__} {value!r}.") from error
         raise TypeError(f"`{name}`{about} must be one integer, not {type(value).__name__}.") from error
     if number < low:
         raise ValueError(f"`{name}`{about} must be at least {low}, not {number}.")
@@ -33,6 +39,14 @@ def _power(number: int) -> str:
     return f"2**{number.bit_length() - 1}" if number > 1 << 16 and number & (number - 1) == 0 else str(number)
 
 
+def finite(value: object) -> bool:
+    """Whether a value is a real number that a float can hold."""
+    try:
+        return isinstance(value, numbers.Real) and not isinstance(value, bool) and math.isfinite(value)
+    except OverflowError:
+        return False
+
+
 def seed(value: object) -> int:
     """Check a seed: an integer in [0, 2**64)."""
     return integer("seed", value, 0, 2**64)
@@ -41,6 +55,11 @@ def seed(value: object) -> int:
 def epoch(value: object) -> int:
     """Check an epoch number."""
     return integer("epoch", value, 0, MAX_EPOCHS)
+
+
+def batch_size(value: object) -> int:
+    """Check the size of a global batch."""
+    return integer("batch_size", value, 1, MAX_BATCH, "all ranks together")
 
 
 def layout(batch_size: int, rank: object, world_size: object, blocks: object) -> tuple[int, int, int]:
@@ -73,6 +92,11 @@ def one_dimensional(name: str, values: Any) -> npt.NDArray[Any]:
         array = np.asarray(values)
     except ValueError as error:  # rows of unequal lengths
         raise ValueError(f"`{name}` must be one-dimensional, one entry per item: {error}") from error
+    except (TypeError, RuntimeError) as error:  # a tensor with a gradient, of bfloat16, or on another device
+        raise TypeError(
+            f"`{name}` cannot be read as a numpy array ({error}); pass a tensor as {name}.detach().cpu(), and bfloat16 "
+            f"as {name}.detach().cpu().float()."
+        ) from error
     if array.ndim == 0:
         raise TypeError(f"`{name}` must be a list or array with one entry per item, not {type(values).__name__}.")
     if array.ndim != 1:

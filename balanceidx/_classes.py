@@ -1,5 +1,6 @@
 """From labels to classes: which items belong to each class, as one compact table."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,7 +60,8 @@ def classes_of(labels: Any) -> Classes:
     Raises
     ------
     TypeError, ValueError
-        For labels that are empty, missing (None or NaN), floats, or not one-dimensional.
+        For labels that are empty, missing (None or NaN), floats, of mixed types, beyond 64 bits, or not
+        one-dimensional.
     """
     array = _checked(labels)
     classes = group(*_encode(array))
@@ -76,11 +78,15 @@ def group(labels: npt.NDArray[Any], codes: npt.NDArray[Any]) -> Classes:
 
 def _checked(labels: Any) -> npt.NDArray[Any]:
     array = _checks.one_dimensional("labels", labels)
+    if array.dtype.kind == "T" and hasattr(array.dtype, "na_object"):
+        _refuse_missing(array.astype(object))  # numpy's own comparisons take a missing string for one like any other
     if array.dtype.kind == "O":
         _refuse_missing(array)
-        kinds = {str if isinstance(label, str) else type(label) for label in array}
-        array = _checks.one_dimensional("labels", array.tolist())
-        if len(kinds) > 1 and array.dtype.kind not in "iub":
+        labels = array.tolist()
+        kinds = {str if isinstance(label, str) else type(label) for label in labels}
+        array = _checks.one_dimensional("labels", labels)
+        several = len(kinds) > 1 and not _whole(kinds)
+        if several and (array.dtype.kind not in "iub" or kinds & {bool, np.bool_} not in (set(), kinds)):
             names = ", ".join(sorted(kind.__name__ for kind in kinds))
             raise TypeError(f"`labels` mix the types {names}; they must all be of one type.")
     elif isinstance(labels, (list, tuple)) and array.dtype.kind in "US":
@@ -88,6 +94,8 @@ def _checked(labels: Any) -> npt.NDArray[Any]:
         other = next((type(label).__name__ for label in labels if not isinstance(label, text)), None)
         if other is not None:
             raise TypeError(f"`labels` mix the types {text.__name__} and {other}; they must all be of one type.")
+    if isinstance(labels, (list, tuple)) and array.dtype.kind in "fO" and _whole(set(map(type, labels))):
+        array = _wide_integers(labels)
     if array.dtype.kind == "f":
         _refuse_missing(array)
         raise TypeError(
@@ -99,6 +107,22 @@ def _checked(labels: Any) -> npt.NDArray[Any]:
     return array
 
 
+def _whole(kinds: set[type]) -> bool:
+    """Whether all types are of integers."""
+    no = (bool, np.timedelta64)  # Python and numpy count these among their integers
+    return all(issubclass(kind, (int, np.integer)) and not issubclass(kind, no) for kind in kinds)
+
+
+def _wide_integers(labels: Sequence[Any]) -> npt.NDArray[Any]:
+    """Integers of which numpy makes floats or objects, because some are beyond int64 or of dtype uint64."""
+    integers = [int(label) for label in labels]
+    low, high = min(integers), max(integers)
+    for dtype in (np.int64, np.uint64):
+        if np.iinfo(dtype).min <= low and high <= np.iinfo(dtype).max:
+            return np.array(integers, dtype)
+    raise ValueError(f"`labels` run from {low} to {high}; they must all lie in int64 or all in uint64.")
+
+
 def _refuse_missing(array: npt.NDArray[Any]) -> None:
     objects = array.dtype.kind == "O"
     missing = np.fromiter(map(_is_missing, array), np.bool_, len(array)) if objects else np.isnan(array)
@@ -108,12 +132,12 @@ def _refuse_missing(array: npt.NDArray[Any]) -> None:
 
 
 def _is_missing(label: object) -> bool:
-    """None, NaN in all its kinds, and pandas' NA, which refuses to be compared."""
+    """None, and NaN in all its kinds: unequal to itself, or not to be compared at all."""
     if isinstance(label, np.ndarray):
         raise ValueError(f"`labels` holds an array of shape {label.shape} as a label; give every item one label.")
     try:
         return label is None or bool(label != label)
-    except TypeError:
+    except (TypeError, ArithmeticError):  # pandas' NA; a signalling NaN of Decimal
         return True
 
 

@@ -33,7 +33,7 @@ def steps_per_epoch(
         Per class, the most draws in which no item repeats and the fewest in which every item appears.
     """
     if not isinstance(epoch_size, str):
-        size = _checks.integer("epoch_size", epoch_size, 1, _checks.MAX_DRAWS + 1)
+        size = _checks.integer("epoch_size", epoch_size, 1, 2**63)
         return _whole_batches(size, batch_size, f"`epoch_size` (={size})")
     if epoch_size == "dataset":
         return _whole_batches(num_items, batch_size, f"`epoch_size` 'dataset' (={num_items} items)")
@@ -82,6 +82,8 @@ def _whole_batches(size: int, batch_size: int, what: str) -> int:
     steps = size // batch_size
     if steps < 1:
         raise ValueError(f"{what} is smaller than one batch of `batch_size` (={batch_size}); lower `batch_size`.")
+    if size > _checks.MAX_DRAWS:
+        raise ValueError(f"{what} is more than the 2**40 draws that an epoch can have; give a smaller `epoch_size`.")
     if steps >= _checks.MAX_STEPS:
         raise ValueError(f"{what} makes {steps} steps an epoch; the stream format allows fewer than 2**32.")
     return steps

@@ -6,29 +6,30 @@ and a float power or sum may differ in its last digit from one C library to the 
 """
 
 import decimal
-import math
-import numbers
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
+import numpy.typing as npt
+
+from balanceidx import _checks
 
 # Shares are computed to 50 decimal digits and kept to 64 bits relative to the largest.
 _CONTEXT = decimal.Context(prec=50, Emin=-decimal.MAX_EMAX, Emax=decimal.MAX_EMAX)
 _SHARE_BITS = 64
 
 
-def _finite(value: object) -> bool:
-    """Whether a value is a real number that a float can hold."""
-    try:
-        return isinstance(value, numbers.Real) and not isinstance(value, bool) and math.isfinite(value)
-    except OverflowError:
-        return False
-
-
 class Target(Protocol):
-    """Anything that can say how large a class's share is."""
+    """Anything that can say how large a class's share is.
+
+    >>> import balanceidx as bx
+    >>> class Log:
+    ...     def shares(self, sizes):
+    ...         return [n.bit_length() for n in sizes]
+    >>> bx.ratio([0] * 127 + [1] * 7, Log(), batch_size=10, epoch_size=100).draws_per_epoch.tolist()
+    [70, 30]
+    """
 
     def shares(self, sizes: Sequence[int]) -> list[int]:
         """One integer weight per class, given the classes' sizes."""
@@ -47,7 +48,7 @@ class Power:
 
     def __post_init__(self) -> None:
         """Refuse an exponent that is not a finite number."""
-        if not _finite(self.exponent):
+        if not _checks.finite(self.exponent):
             raise ValueError(f"`exponent` must be a finite number, not {self.exponent!r}.")
 
     def shares(self, sizes: Sequence[int]) -> list[int]:
@@ -65,13 +66,17 @@ class EffectiveNumber:
     """Share proportional to n_c * (1 - beta) / (1 - beta ** n_c) (Cui et al. 2019, "Class-Balanced Loss", eq. 2).
 
     From natural (beta = 0) to balanced (beta -> 1). The paper's choices are 0.9, 0.99, 0.999 and 0.9999.
+
+    >>> few, many = EffectiveNumber(0.999).shares([100, 10_000])
+    >>> round(many / few, 2)  # the class is a hundred times as large
+    9.52
     """
 
     beta: float
 
     def __post_init__(self) -> None:
         """Refuse a beta outside [0, 1)."""
-        if not _finite(self.beta) or not 0 <= self.beta < 1:
+        if not _checks.finite(self.beta) or not 0 <= self.beta < 1:
             raise ValueError(f"`beta` must be in [0, 1), not {self.beta!r}.")
 
     def shares(self, sizes: Sequence[int]) -> list[int]:
@@ -124,7 +129,7 @@ def resolve(target: Any, labels: Sequence[Any]) -> Target:
         if target not in NAMED:
             raise ValueError(f"`target` {target!r} is unknown; the names are {', '.join(map(repr, NAMED))}.")
         return NAMED[target]
-    if isinstance(target, Mapping):
+    if isinstance(target, Mapping) or (_has_labels(target) and not _is_target(target)):
         shares = per_label("target", target, labels)
         missing = [label for label, share in zip(labels, shares, strict=True) if share is None]
         if missing:
@@ -133,11 +138,11 @@ def resolve(target: Any, labels: Sequence[Any]) -> Target:
                 f"every label needs one, and 0 leaves it out."
             )
         return Explicit(_checked(shares, labels))
-    if hasattr(target, "shares") and not isinstance(target, type):
+    if _is_target(target):
         resolved: Target = target
         return resolved
-    array = np.asarray(target)
-    if array.dtype.kind not in "iuf" or array.ndim != 1:
+    array = _array(target)
+    if array is None or array.dtype.kind not in "iuf" or array.ndim != 1:
         raise TypeError(f"`target` must be a name, a {{label: share}} mapping, shares or a target, not {target!r}.")
     if len(array) != len(labels):
         raise ValueError(
@@ -146,11 +151,27 @@ def resolve(target: Any, labels: Sequence[Any]) -> Target:
     return Explicit(_checked(array.tolist(), labels))
 
 
+def _is_target(target: Any) -> bool:
+    return callable(getattr(target, "shares", None)) and not isinstance(target, type)
+
+
+def _has_labels(values: Any) -> bool:
+    """Whether values that are no mapping carry their labels, as a pandas Series does: its index, never the position."""
+    return not isinstance(values, type) and all(hasattr(values, name) for name in ("items", "keys", "__getitem__"))
+
+
+def _array(values: Any) -> npt.NDArray[Any] | None:
+    try:
+        return np.asarray(values)
+    except (TypeError, ValueError, RuntimeError):  # rows of unequal lengths; a tensor with a gradient
+        return None
+
+
 def shares_of(target: Target, sizes: Sequence[int]) -> list[int]:
     """Ask a target for its shares, and check what it answers: users may write targets of their own."""
     answer = target.shares(sizes)
     fits = isinstance(answer, Sequence) and len(answer) == len(sizes)
-    if not fits or not all(isinstance(w, int) and w >= 0 for w in answer) or not any(answer):
+    if not fits or not all(_is_share(w) for w in answer) or not any(answer):
         raise ValueError(
             f"`target` {target!r} must answer one non-negative int for each of {len(sizes)} classes, not all 0; "
             f"it answers {str(answer)[:100]}."
@@ -158,22 +179,30 @@ def shares_of(target: Target, sizes: Sequence[int]) -> list[int]:
     return list(answer)
 
 
-def per_label(argument: str, values: Mapping[Any, Any], labels: Sequence[Any]) -> list[Any]:
-    """Arrange a {label: value} mapping by class, None where a label is not named; unknown labels are errors."""
+def _is_share(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def per_label(argument: str, values: Mapping[Any, Any], labels: Sequence[Any], unnamed: Any = None) -> list[Any]:
+    """Arrange {label: value} by class, with `unnamed` where a label is not named; unknown labels are errors."""
     position = {label: c for c, label in enumerate(labels)}
-    arranged: list[Any] = [None] * len(labels)
+    arranged: list[Any] = [unnamed] * len(labels)
+    seen: set[int] = set()
     for label, value in values.items():
         plain = label.item() if isinstance(label, np.generic) else label
         if plain not in position:
             known = ", ".join(map(repr, labels[:10])) + (", ..." if len(labels) > 10 else "")
             raise ValueError(f"`{argument}` names label {plain!r}, which no item has; the labels are {known}.")
+        if position[plain] in seen:  # a Series may name one twice
+            raise ValueError(f"`{argument}` names label {plain!r} more than once; give one value per label.")
+        seen.add(position[plain])
         arranged[position[plain]] = value
     return arranged
 
 
 def _checked(shares: Sequence[Any], labels: Sequence[Any]) -> tuple[float, ...]:
     for label, share in zip(labels, shares, strict=True):
-        if not _finite(share) or share < 0:
+        if not _checks.finite(share) or share < 0:
             raise ValueError(f"`target` gives label {label!r} the share {share!r}; shares are finite and not negative.")
     if not any(shares):
         raise ValueError("`target` has only zero shares: no item could ever be drawn.")

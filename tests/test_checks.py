@@ -1,10 +1,14 @@
 """The door itself: integers, arrays and weights, whatever they come as, and the words of every refusal."""
 
+import math
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import balanceidx as bx
 from balanceidx import _checks
 
 
@@ -16,11 +20,60 @@ def test_integers_come_back_as_python_integers(value):
         assert type(found) is int and found == value
 
 
-@pytest.mark.parametrize("value", [1.0, np.float64(1), "1", None, True, np.bool_(False), [1], 1j, b"1"], ids=repr)
+@pytest.mark.parametrize(
+    "value",
+    [
+        1.0,
+        np.float64(1),
+        "1",
+        None,
+        True,
+        np.bool_(False),
+        [1],
+        1j,
+        b"1",
+        np.array(True),
+        np.array(1.5),
+        np.array([True]),
+    ],
+    ids=repr,
+)
 def test_what_is_no_integer_is_named_with_its_type_and_value(value):
     with pytest.raises(TypeError) as caught:
         _checks.integer("name", value, 0, 10)
     assert str(caught.value) == f"`name` must be an integer, not {type(value).__name__} {value!r}."
+
+
+@pytest.mark.parametrize("value", [True, 1.5, [True]], ids=str)
+def test_tensors_that_are_no_integers_are_named_with_their_value(value):
+    torch = pytest.importorskip("torch")
+    tensor = torch.tensor(value)
+    with pytest.raises(TypeError) as caught:
+        _checks.seed(tensor)
+    assert str(caught.value) == f"`seed` must be an integer, not Tensor {tensor!r}."
+    assert _checks.seed(torch.tensor(7)) == 7
+
+
+@pytest.mark.parametrize("value", [np.array([1, 2]), np.array([0.5, 1.5]), np.zeros(0, int)], ids=repr)
+def test_arrays_of_several_are_not_one_integer(value):
+    with pytest.raises(TypeError) as caught:
+        _checks.seed(value)
+    assert str(caught.value) == "`seed` must be one integer, not ndarray."
+
+
+@pytest.mark.parametrize(
+    ("value", "wanted"),
+    [
+        *[(number, True) for number in (0, -1.5, 10**300, Fraction(1, 3), np.float32(2), np.int8(3))],
+        *[
+            (other, False)
+            for other in (math.nan, -math.inf, 10**400, Fraction(10**400), True, np.bool_(True), "1", None, 1j)
+        ],
+    ],
+    ids=lambda value: repr(value)[:20],
+)
+def test_finite_numbers(value, wanted):
+    assert _checks.finite(value) is wanted
 
 
 @pytest.mark.parametrize(
@@ -96,6 +149,21 @@ def test_bad_weights(weights, error, text):
     with pytest.raises(error) as caught:
         _checks.weights("name", weights)
     assert text in str(caught.value)
+
+
+@pytest.mark.parametrize("options", [{"requires_grad": True}, {"dtype": "bfloat16"}], ids=str)
+def test_tensors_that_numpy_cannot_read(options):
+    torch = pytest.importorskip("torch")
+    options = {name: getattr(torch, value) if name == "dtype" else value for name, value in options.items()}
+    tensor = torch.tensor([0.5, 1.0], **options)
+    for name, make in (("weights", bx.weighted), ("labels", bx.ratio)):
+        with pytest.raises(TypeError) as caught:
+            make(tensor, batch_size=1)
+        assert str(caught.value).startswith(f"`{name}` cannot be read as a numpy array (")
+        assert str(caught.value).endswith(
+            f"); pass a tensor as {name}.detach().cpu(), and bfloat16 as {name}.detach().cpu().float()."
+        )
+    assert _checks.weights("weights", tensor.detach().cpu().float()).tolist() == [0.5, 1.0]
 
 
 def test_a_bad_weight_is_found_far_down():

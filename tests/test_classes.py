@@ -1,5 +1,6 @@
 """From labels to classes: every dtype and container against numpy's own sorting, and labels that are refused."""
 
+import decimal
 import math
 
 import numpy as np
@@ -81,10 +82,24 @@ def test_bytes():
     assert_grouped(labels, classes_of(labels.tolist()))
 
 
-@pytest.mark.skipif(not hasattr(np.dtypes, "StringDType"), reason="new in numpy 2")
-def test_strings_of_variable_width():
-    labels = np.array(["b", "a", "a longer one", "b"], np.dtypes.StringDType())
+variable_width = pytest.mark.skipif(not hasattr(np.dtypes, "StringDType"), reason="new in numpy 2")
+
+
+@variable_width
+@pytest.mark.parametrize("options", [{}, {"na_object": np.nan}, {"na_object": None}], ids=str)
+def test_strings_of_variable_width(options):
+    labels = np.array(["b", "a", "a longer one", "b"], np.dtypes.StringDType(**options))
     assert_grouped(labels, classes_of(labels))
+    assert bx.ratio(labels, batch_size=2).fingerprint == bx.ratio(labels.tolist(), batch_size=2).fingerprint
+
+
+@variable_width
+@pytest.mark.parametrize("missing", [math.nan, None], ids=str)
+def test_missing_strings_of_variable_width_are_no_class(missing):
+    labels = np.array(["a", "b", missing, "a", missing], np.dtypes.StringDType(na_object=missing))
+    with pytest.raises(ValueError) as caught:
+        classes_of(labels)
+    assert str(caught.value) == f"`labels` has a missing value ({missing}) at position 2; give every item a label."
 
 
 @pytest.mark.parametrize("count", [1, 2, 8, 9, 255, 256, 257, 1000, 65_536, 65_537])
@@ -160,9 +175,25 @@ def test_strings_of_python_and_numpy_are_one_type():
     assert_grouped(np.array(["a", "b", "a"]), classes_of(["a", np.str_("b"), "a"]))
 
 
-def test_python_integers_above_2_to_the_63():
-    labels = [2**63 + 1, 2**63, 2**64 - 1, 2**63]
-    assert classes_of(labels).labels.tolist() == [2**63, 2**63 + 1, 2**64 - 1]
+@pytest.mark.parametrize(
+    "kind", [list, tuple, lambda values: np.array(values, object)], ids=["list", "tuple", "objects"]
+)
+@pytest.mark.parametrize(
+    "values",
+    [
+        [2**63 + 1, 2**63, 2**64 - 1, 2**63],
+        [0, 2**63, 1, 2**63 + 1],  # of which numpy makes floats, and one of the two large ones
+        [np.int64(-1), np.uint64(2**62 + 1), np.uint64(2**62)],
+        [np.uint64(2**64 - 1), 5, np.int8(5)],
+    ],
+    ids=str,
+)
+def test_integers_that_numpy_takes_for_floats(kind, values):
+    classes = classes_of(kind(values))
+    whole = [int(value) for value in values]
+    assert classes.labels.tolist() == sorted(set(whole))
+    assert classes.labels.dtype.kind in "iu"
+    assert classes.members.tolist() == sorted(range(len(whole)), key=whole.__getitem__)
 
 
 # ---- the door ------------------------------------------------------------------------------------------------------
@@ -205,7 +236,18 @@ BAD_LABELS = {
     "complex": (np.array([1j]), TypeError, "`labels` must be integers below 2**64, strings or booleans, not complex128."),
     "dates": (np.array(["2020-01-01"], "M8[D]"), TypeError, "not datetime64[D]."),
     "records": (np.zeros(3, [("a", int)]), TypeError, "not [('a', '<i8')]."),
-    "too large": ([2**64, 1], TypeError, "`labels` must be integers below 2**64"),
+    "too large": ([2**64, 1], ValueError, "`labels` run from 1 to 18446744073709551616; they must all lie in int64 or all in "
+                  "uint64."),
+    "too small": ([-(2**63) - 1, 1], ValueError, "`labels` run from -9223372036854775809 to 1; they must all lie in int64"),
+    "large of both signs": ([2**63, -1], ValueError, "`labels` run from -1 to 9223372036854775808; they must all lie in int64 "
+                            "or all in uint64."),
+    "large objects of both signs": (objects(np.uint64(2**63), -1), ValueError, "`labels` run from -1 to 9223372036854775808;"),
+    "signalling NaN": (objects("a", decimal.Decimal("sNaN")), ValueError, "`labels` has a missing value (Decimal('sNaN')) at "
+                       "position 1"),
+    "booleans and integers": (objects(1, True, 0), TypeError, "`labels` mix the types bool, int; they must all be of one type."),
+    "large integers and booleans": ([2**63, 0, True], TypeError, "`labels`"),
+    "large integers and floats": ([2**63, 0.5], TypeError, "`labels` has dtype float64 and looks like weights"),
+    "durations": (objects(np.timedelta64(1, "s"), np.timedelta64(2, "s")), TypeError, "not timedelta64[s]."),
     "integers and strings": ([1, "a"], TypeError, "`labels` mix the types str and int; they must all be of one type."),
     "booleans and strings": (["a", True], TypeError, "`labels` mix the types str and bool"),
     "bytes and strings": (["a", b"b"], TypeError, "`labels` mix the types str and bytes"),
@@ -224,16 +266,6 @@ def test_bad_labels(name):
     with pytest.raises(error) as caught:
         bx.ratio(labels, batch_size=1)
     assert text in str(caught.value)
-
-
-def test_large_python_integers_of_both_signs_are_labels_or_a_clear_error():
-    # numpy makes floats of these.
-    try:
-        found = classes_of([2**63, -1]).labels.tolist()
-    except TypeError as error:
-        assert "`labels`" in str(error)
-    else:
-        assert found == [-1, 2**63]
 
 
 # ---- choosing among members ----------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import balanceidx as bx
+from balanceidx._epoch_size import steps_per_epoch
 from strategies import cases, targets
 
 
@@ -169,7 +170,9 @@ LABELS = [0] * 10 + [1] * 10
         ({"batch_size": 4, "epoch_size": True}, TypeError, "`epoch_size` must be an integer, not bool True."),
         ({"batch_size": 4, "epoch_size": "all"}, ValueError, "`epoch_size` must be an integer or one of 'dataset', "
          "'undersample', 'oversample', not 'all'."),
-        ({"batch_size": 4, "epoch_size": 2**41}, ValueError, "`epoch_size` must be below"),
+        ({"batch_size": 4, "epoch_size": 2**41}, ValueError, "`epoch_size` (=2199023255552) is more than the 2**40 draws "
+         "that an epoch can have; give a smaller `epoch_size`."),
+        ({"batch_size": 2**30, "epoch_size": 2**40 + 1}, ValueError, "`epoch_size` (=1099511627777) is more than the 2**40"),
         ({"batch_size": 4, "epoch_size": 2**40}, ValueError, "`epoch_size` (=1099511627776) makes 274877906944 steps an "
          "epoch; the stream format allows fewer than 2**32."),
         ({"batch_size": 21, "epoch_size": "undersample"}, ValueError, "`epoch_size` 'undersample' leaves less than one "
@@ -183,6 +186,20 @@ def test_bad_epoch_sizes(options, error, text):
         with pytest.raises(error) as caught:
             make(LABELS, **options)
         assert text in str(caught.value)
+
+
+def test_a_dataset_beyond_the_format_is_refused_as_the_integer_is():
+    # No machine holds such labels, so the rule itself is asked.
+    def steps(num_items):
+        return steps_per_epoch("dataset", 2**20, num_items, 1, 1, lambda t: [t], lambda: ([], []))
+
+    assert steps(2**40) == 2**20
+    with pytest.raises(ValueError) as caught:
+        steps(2**40 + 1)
+    assert str(caught.value) == (
+        "`epoch_size` 'dataset' (=1099511627777 items) is more than the 2**40 draws that an epoch can have; give a smaller "
+        "`epoch_size`."
+    )
 
 
 @pytest.mark.parametrize("name", ["undersample", "oversample"])

@@ -1,4 +1,4 @@
-"""The four ways to make a plan: what they agree on, what they mean, and what they refuse."""
+"""The ways to make a plan from labels: what they agree on, what they mean, and what they refuse."""
 
 from fractions import Fraction
 
@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import balanceidx as bx
-from strategies import IID, cases, seeds
+from strategies import cases, seeds
 
 LABELS = [0] * 90 + [1] * 9 + [2]
 
@@ -79,6 +79,13 @@ def test_a_cap_in_tenths_is_the_number_as_it_is_written():
     assert plan.draws_per_epoch.tolist() == [88, 12]
 
 
+def test_a_cap_may_be_any_real_number():
+    third = bx.ratio([0] * 9 + [1] * 9, batch_size=2, epoch_size=6, max_repeats=Fraction(1, 3))
+    assert third.draws_per_epoch.tolist() == [3, 3], "a third of nine is three, though the float is a little less"
+    decimal, exact = (bx.ratio([0] * 90 + [1] * 10, batch_size=10, max_repeats=cap) for cap in (1.2, Fraction(6, 5)))
+    assert decimal.fingerprint == exact.fingerprint
+
+
 def test_a_cap_of_one_is_undersampling_in_proportion():
     plan = bx.ratio(LABELS, batch_size=10, epoch_size=60, max_repeats=1)
     assert plan.draws_per_epoch.tolist() == [50, 9, 1]
@@ -135,99 +142,6 @@ def test_a_class_without_drawable_items_may_have_no_share(shares):
     assert not ((drawn >= 20) & (drawn < 30)).any()
 
 
-# ---- weighted ------------------------------------------------------------------------------------------------------
-
-
-def test_inverse_class_frequencies_are_dealt_like_classes():
-    labels = np.array(LABELS)
-    weights = 1 / np.bincount(labels)[labels]
-    plan = bx.weighted(weights, batch_size=10, epoch_size=100)
-    assert plan.classes.tolist() == sorted(set(weights.tolist()))
-    held = np.array([np.bincount(labels[batch], minlength=3) for batch in plan.epoch_indices(0).reshape(10, 10)])
-    assert held.min() >= 3 and held.max() <= 4
-
-
-@settings(max_examples=40)
-@given(cases("weighted"))
-def test_a_plan_of_weights_is_dealt_as_classes_or_on_one_line(case):
-    weights, plan = np.asarray(case.arguments["weights"]), case.plan
-    distinct = np.unique(weights[weights > 0])
-    if plan.classes.tolist() == ["all items"]:
-        shares = np.array([weights[weights == value].sum() for value in distinct[:1025]])
-        draws = plan.steps_per_epoch * plan.batch_size
-        assert len(distinct) > 1024 or draws * (shares / weights.sum()).min() < 17
-    else:
-        assert plan.classes.tolist() == distinct.tolist()
-        assert plan.draws_per_epoch.min() >= 16
-
-
-def test_a_thousand_distinct_weights_are_classes_and_two_thousand_a_line():
-    few = np.repeat(1 + np.arange(1000) / 1000, 20)
-    many = np.repeat(1 + np.arange(2000) / 2000, 20)
-    assert len(bx.weighted(few, batch_size=40, epoch_size=40_000).classes) == 1000
-    assert bx.weighted(many, batch_size=40, epoch_size=80_000).classes.tolist() == ["all items"]
-
-
-@settings(max_examples=40)
-@given(cases("weighted"), seeds)
-def test_draws_of_plain_weights_are_in_proportion(case, seed):
-    weights, plan = np.asarray(case.arguments["weights"]), case.plan
-    used = np.bincount(plan.epoch_indices(seed), minlength=len(weights))
-    scaled = weights / weights.max()
-    expected = plan.steps_per_epoch * plan.batch_size * scaled / scaled.sum()
-    # Epoch 0 starts with a new pass in every class, so items are floor or ceil whichever way they are dealt.
-    assert (used >= np.floor(expected - 1e-6)).all() and (used <= np.ceil(expected + 1e-6)).all()
-
-
-@pytest.mark.parametrize("few", [True, False])
-def test_plain_weights_in_later_epochs(few):
-    # A class may be in mid-pass when an epoch begins; over all epochs so far the counts are level.
-    weights = np.repeat([1.0, 2.0, 3.0], 40) if few else np.linspace(1, 3, 120)
-    plan = bx.weighted(weights, batch_size=10, epoch_size=130)
-    expected = 130 * weights / weights.sum()
-    used = np.zeros(120)
-    for epoch in range(1, 20):
-        used += np.bincount(plan.epoch_indices(5, epoch=epoch - 1), minlength=120)
-        assert np.abs(used - epoch * expected).max() < (1 + epoch / 40 if few else 3)
-
-
-@settings(max_examples=20)
-@given(IID, seeds)
-def test_independent_draws_stay_within_the_weights(case, seed):
-    drawn = case.plan.epoch_indices(seed)
-    assert (np.asarray(case.arguments["weights"])[drawn] > 0).all()
-
-
-@pytest.mark.parametrize("weights", [[1.0, 2.0, 3.0, 4.0], [0.0, 1e-3, 1.0, 1.0], [1.0] * 7], ids=str)
-def test_independent_draws_are_in_proportion(weights):
-    plan = bx.weighted(weights, batch_size=4, epoch_size=200_000, iid=True)
-    used = np.bincount(plan.epoch_indices(0), minlength=len(weights))
-    share = np.array(weights) / np.sum(weights)
-    assert (np.abs(used - 200_000 * share) <= 5 * np.sqrt(200_000 * share * (1 - share))).all()
-    # And independent: neighbours are equal as often as two throws of the same dice.
-    drawn = plan.epoch_indices(0, order="dealt")
-    same = (drawn[1:] == drawn[:-1]).mean()
-    assert abs(same - (share**2).sum()) < 5 * np.sqrt(0.25 / 200_000)
-
-
-def test_all_independent_plans_have_one_class():
-    assert bx.weighted([1.0] * 8, batch_size=4, iid=True).classes.tolist() == ["all items"]
-    assert bx.weighted([1.0] * 8, batch_size=4, iid=np.bool_(True)).classes.tolist() == ["all items"]
-
-
-def test_weights_of_zero_leave_items_out_but_count_them():
-    plan = bx.weighted([0.0, 1.0, 0.0, 1.0] * 10, batch_size=4)
-    assert plan.num_items == 40 and plan.steps_per_epoch == 10
-    assert np.bincount(plan.epoch_indices(0), minlength=40).tolist() == [0, 2, 0, 2] * 10
-
-
-@pytest.mark.parametrize("name", ["undersample", "oversample"])
-def test_epoch_sizes_by_coverage_of_weighted_items(name):
-    weights = np.repeat([1.0, 2.0], [40, 20])
-    plan = bx.weighted(weights, batch_size=5, epoch_size=name)
-    assert plan.draws_per_epoch.tolist() == ([20, 20] if name == "undersample" else [40, 40])
-
-
 # ---- the door ------------------------------------------------------------------------------------------------------
 
 HALF = [0] * 10 + [1] * 10
@@ -249,6 +163,10 @@ BAD_PLANS = {
                          "`min_per_batch[1]` must be at least 0, not -1."),
     "minimum a float": (lambda: bx.ratio(HALF, batch_size=4, min_per_batch={1: 0.5}), TypeError,
                         "`min_per_batch[1]` must be an integer, not float 0.5."),
+    "minimum None": (lambda: bx.ratio(HALF, batch_size=4, min_per_batch={0: None}), TypeError,
+                     "`min_per_batch[0]` must be an integer, not NoneType None."),
+    "min_positives of None": (lambda: bx.min_positives(HALF, {0: 1, 1: None}, batch_size=4), TypeError,
+                              "`minimum[1]` must be an integer, not NoneType None."),
     "minima a number": (lambda: bx.ratio(HALF, batch_size=4, min_per_batch=2), TypeError,
                         "`min_per_batch` must be a mapping {label: count}, not 2."),
     "minimum without a share": (lambda: bx.ratio(HALF, {0: 1, 1: 0}, batch_size=4, min_per_batch={1: 1}), ValueError,
@@ -281,6 +199,10 @@ BAD_PLANS = {
     "cap NaN": (lambda: bx.ratio(HALF, batch_size=4, max_repeats=float("nan")), ValueError, "number, not nan."),
     "cap infinite": (lambda: bx.ratio(HALF, batch_size=4, max_repeats=float("inf")), ValueError, "number, not inf."),
     "cap negative": (lambda: bx.ratio(HALF, batch_size=4, max_repeats=-1), ValueError, "number, not -1."),
+    "cap beyond floats": (lambda: bx.ratio(HALF, batch_size=4, max_repeats=10**400), ValueError,
+                          f"`max_repeats` must be a positive finite number, not 1{'0' * 400}."),
+    "cap a negative fraction": (lambda: bx.ratio(HALF, batch_size=4, max_repeats=Fraction(-1, 2)), ValueError,
+                                "number, not Fraction(-1, 2)."),
     "cap a bool": (lambda: bx.ratio(HALF, batch_size=4, max_repeats=True), ValueError, "number, not True."),
     "cap a string": (lambda: bx.ratio(HALF, batch_size=4, max_repeats="2"), ValueError, "number, not '2'."),
     "item weights per class": (lambda: bx.ratio(HALF, batch_size=4, item_weights=[0.1, 0.9]), ValueError,
@@ -293,6 +215,9 @@ BAD_PLANS = {
                          "`item_weights` must be finite and not negative, but entry 0 is nan."),
     "item weights all zero": (lambda: bx.ratio(HALF, batch_size=4, item_weights=[0.0] * 20), ValueError,
                               "`item_weights` are all zero: no item could ever be drawn."),
+    "item weights too large together": (
+        lambda: bx.ratio([0] * 4, batch_size=1, item_weights=[1e308, 1e308, 1.7e308, 1e308], epoch_size="oversample"),
+        ValueError, "`item_weights` of one class sum to more than a float can hold; scale them down."),
     "item weights are labels": (lambda: bx.ratio(HALF, batch_size=4, item_weights=HALF), TypeError,
                                 "`item_weights` has dtype int64 and looks like labels"),
     "first class without drawable items": (
@@ -308,22 +233,6 @@ BAD_PLANS = {
     "weights as labels": (lambda: bx.ratio(np.random.default_rng(0).random(20), batch_size=4), TypeError,
                           "`labels` has dtype float64 and looks like weights; one weight per item goes to "
                           "balanceidx.weighted(weights, ...)."),
-    "labels as weights": (lambda: bx.weighted(HALF, batch_size=4), TypeError,
-                          "`weights` has dtype int64 and looks like labels; labels go to balanceidx.ratio(labels, ...)."),
-    "weights per class": (lambda: bx.weighted([0.1, 0.9], batch_size=4), ValueError,
-                          "`weights` has 2 entries, fewer than one batch of `batch_size` (=4); give one weight per item, not "
-                          "one per class."),
-    "weights all zero": (lambda: bx.weighted([0.0] * 5, batch_size=4), ValueError, "`weights` are all zero"),
-    "weights infinite": (lambda: bx.weighted([1.0, float("inf")], batch_size=1), ValueError,
-                         "`weights` must be finite and not negative, but entry 1 is inf."),
-    "iid a number": (lambda: bx.weighted([1.0] * 4, batch_size=4, iid=1), TypeError, "`iid` must be True or False, not 1."),
-    "iid and oversample": (lambda: bx.weighted([1.0] * 4, batch_size=4, iid=True, epoch_size="oversample"), ValueError,
-                           "`epoch_size` 'oversample' promises coverage, which independent draws cannot give."),
-    "unknown epoch size of weights": (lambda: bx.weighted([1.0] * 4, batch_size=4, epoch_size="all"), ValueError,
-                                      "`epoch_size` must be an integer or one of 'dataset', 'undersample', 'oversample', not "
-                                      "'all'."),
-    "epoch smaller than a batch": (lambda: bx.weighted([1.0] * 4, batch_size=4, epoch_size=3), ValueError,
-                                   "`epoch_size` (=3) is smaller than one batch of `batch_size` (=4)"),
 }  # fmt: skip
 
 
@@ -333,6 +242,14 @@ def test_bad_plans(name):
     with pytest.raises(error) as caught:
         make()
     assert text in str(caught.value)
+
+
+@pytest.mark.parametrize("make", [bx.stratified, bx.min_positives])
+def test_minima_of_pandas_are_refused_by_name(make):
+    pandas = pytest.importorskip("pandas")
+    name = "minimum" if make is bx.min_positives else "min_per_batch"
+    with pytest.raises(TypeError, match=f"`{name}` must be a mapping"):
+        make(HALF, **{name: pandas.Series({0: 1, 1: 1})}, batch_size=4)
 
 
 def test_a_target_has_no_place_in_stratified():

@@ -155,8 +155,16 @@ BAD_STATES = [
     (GOOD | {"fingerprint": "abc"}, ValueError, f"`state` belongs to another plan: its fingerprint is 'abc', this "
      f"plan's is '{PLAN.fingerprint}'."),
     (GOOD | {"format": 2}, ValueError, "`state` was saved with stream format 2, but this release speaks format 1;"),
-    (GOOD | {"format": "1"}, ValueError, "`state` was saved with stream format '1', but"),
-    (GOOD | {"format": None}, ValueError, "stream format None"),
+    (GOOD | {"format": "1"}, TypeError, "`state['format']` must be an integer, not str '1'."),
+    (GOOD | {"format": None}, TypeError, "`state['format']` must be an integer, not NoneType None."),
+    (GOOD | {"format": True}, TypeError, "`state['format']` must be an integer, not bool True."),
+    (GOOD | {"format": 1.0}, TypeError, "`state['format']` must be an integer, not float 1.0."),
+    (GOOD | {"format": np.array([1, 1])}, TypeError, "`state['format']` must be one integer, not ndarray."),
+    (GOOD | {"format": np.array(True)}, TypeError, "`state['format']` must be an integer, not ndarray array(True)."),
+    (GOOD | {"fingerprint": None}, TypeError, "`state['fingerprint']` must be a string, not NoneType."),
+    (GOOD | {"fingerprint": np.array([PLAN.fingerprint] * 2)}, TypeError, "`state['fingerprint']` must be a string, not "
+     "ndarray."),
+    (GOOD | {"fingerprint": PLAN.fingerprint.encode()}, TypeError, "must be a string, not bytes."),
     (GOOD | {"step": 8}, ValueError, "`state['step']` must be below 8, not 8."),
     (GOOD | {"step": -1}, ValueError, "`state['step']` must be at least 0, not -1."),
     (GOOD | {"step": 1.5}, TypeError, "`state['step']` must be an integer, not float 1.5."),
@@ -187,6 +195,43 @@ def test_a_state_of_a_plan_with_one_label_flipped_is_refused():
     other = bx.ratio([1, *LABELS[1:]], batch_size=12)
     with pytest.raises(ValueError, match="belongs to another plan"):
         other.stream(0).load_state_dict(PLAN.stream(0).state_dict())
+
+
+@pytest.mark.parametrize("name", ["plan", "seed", "rank", "world_size", "blocks", "epoch", "step"])
+def test_attributes_are_for_reading(name):
+    stream = PLAN.stream(3, 1, world_size=2)
+    take(stream, 2)
+    before = stream.state_dict()
+    with pytest.raises(AttributeError, match=name):
+        setattr(stream, name, getattr(stream, name))
+    assert stream.state_dict() == before
+    assert (next(stream) == PLAN.batch_indices(3, 2, 1, world_size=2)).all()
+
+
+def test_attributes_say_what_was_given_and_where_the_stream_stands():
+    stream = PLAN.stream(3, 1, world_size=2, blocks=3)
+    take(stream, 13)
+    assert stream.plan is PLAN
+    assert (stream.seed, stream.rank, stream.world_size, stream.blocks) == (3, 1, 2, 3)
+    assert (stream.epoch, stream.step) == (1, 5)
+
+
+def test_the_last_epoch_of_the_format_is_the_last():
+    stream = PLAN.stream(0)
+    stream.load_state_dict(GOOD | {"epoch": 2**32 - 1, "step": 7})
+    assert (next(stream) == PLAN.batch_indices(4, 7, epoch=2**32 - 1)).all()
+    for refused in (lambda: next(stream), lambda: PLAN.stream(0).load_state_dict(stream.state_dict())):
+        with pytest.raises(ValueError, match=r"`epoch` must be below 2\*\*32, not 4294967296\."):
+            refused()
+
+
+@pytest.mark.parametrize("kind", [np.int64, np.uint8, np.array])
+def test_integers_of_numpy_are_entries_of_a_state(kind):
+    # A checkpoint library may give back arrays for the numbers it was given.
+    stream = PLAN.stream(0)
+    stream.load_state_dict({k: v if k == "fingerprint" else kind(v) for k, v in GOOD.items()})
+    assert stream.state_dict() == GOOD
+    assert all(type(value) in (int, str) for value in stream.state_dict().values())
 
 
 def test_unknown_entries_of_a_state_are_ignored():

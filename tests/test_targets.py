@@ -115,6 +115,75 @@ def test_a_share_of_zero_leaves_a_class_out():
         assert not ((drawn >= 10) & (drawn < 20)).any()
 
 
+class Series:
+    """What a pandas Series is to us: values by label, and an array of them by position."""
+
+    def __init__(self, values, index):
+        self.values, self.index = values, index
+
+    def keys(self):
+        return self.index
+
+    def items(self):
+        return zip(self.index, self.values, strict=True)
+
+    def __getitem__(self, label):
+        return self.values[self.index.index(label)]
+
+    def __array__(self, dtype=None, copy=None):
+        return np.asarray(self.values, dtype)
+
+
+def test_a_series_is_read_by_its_index_and_not_by_position():
+    labels = ["a"] * 10 + ["b"] * 30
+    plan = bx.ratio(labels, Series([0.75, 0.25], ["b", "a"]), batch_size=4)
+    assert plan.draws_per_epoch.tolist() == [10, 30]
+
+
+@pytest.mark.parametrize(
+    ("values", "index", "text"),
+    [
+        ([1, 2], [0, 1], "`target` names label 0, which no item has; the labels are 'a', 'b'."),
+        ([1], ["a"], "`target` gives no share to label 'b' (1 such labels in all)"),
+        ([1, 2, 3], ["a", "b", "a"], "`target` names label 'a' more than once; give one value per label."),
+        ([1, None], ["a", "b"], "`target` gives no share to label 'b'"),
+        ([1, float("nan")], ["a", "b"], "`target` gives label 'b' the share nan;"),
+    ],
+)
+def test_a_series_that_does_not_fit_the_labels(values, index, text):
+    with pytest.raises(ValueError) as caught:
+        bx.ratio(LABELS, Series(values, index), batch_size=4)
+    assert text in str(caught.value)
+
+
+@pytest.mark.parametrize("labels", [["cat"] * 30 + ["dog"] * 70, [7] * 30 + [9] * 70, [False] * 30 + [True] * 70])
+@pytest.mark.parametrize("categorical", [True, False])
+def test_the_frequencies_of_pandas_are_shares(labels, categorical):
+    pandas = pytest.importorskip("pandas")
+    series = pandas.Series(labels, dtype="category" if categorical else None)
+    frequencies = series.value_counts(normalize=True)
+    assert frequencies.iloc[0] == 0.7, "the most frequent comes first, so the position is not that of the sorted labels"
+    plan = bx.ratio(labels, frequencies, batch_size=10)
+    assert plan.draws_per_epoch.tolist() == [30, 70]
+    assert plan.fingerprint == bx.ratio(labels, frequencies.to_dict(), batch_size=10).fingerprint
+
+
+def test_a_series_of_pandas_may_have_a_label_named_shares():
+    pandas = pytest.importorskip("pandas")
+    target = pandas.Series({"shares": 3, "bonds": 1})  # pandas makes an attribute of it
+    plan = bx.ratio(["shares"] * 10 + ["bonds"] * 10, target, batch_size=4)
+    assert plan.draws_per_epoch.tolist() == [5, 15]
+
+
+def test_a_target_of_one_s_own_may_have_labels_too():
+    class Inverse(Series):
+        def shares(self, sizes):
+            return [10**12 // n for n in sizes]
+
+    plan = bx.ratio([0] * 20 + [1] * 10, Inverse([5, 1], [0, 1]), batch_size=6)
+    assert plan.draws_per_epoch.tolist() == [10, 20]
+
+
 def test_a_target_of_one_s_own():
     class Inverse:
         def shares(self, sizes):
@@ -126,6 +195,7 @@ def test_a_target_of_one_s_own():
 
 def test_per_label_arranges_by_class():
     assert per_label("x", {"b": 2, "a": 1}, ["a", "b", "c"]) == [1, 2, None]
+    assert per_label("x", {"b": 2}, ["a", "b"], unnamed=0) == [0, 2]
     assert Explicit((0.5, 0.25)).shares([1, 1]) == [2, 1]
 
 
@@ -157,6 +227,8 @@ LABELS = ["a"] * 10 + ["b"] * 10
         ([0, 0], ValueError, "`target` has only zero shares"),
         ([1, float("nan")], ValueError, "`target` gives label 'b' the share nan;"),
         ([[1, 2]], TypeError, "`target` must be a name, a {label: share} mapping, shares or a target, not [[1, 2]]."),
+        ([[1], [2, 3]], TypeError, "`target` must be a name, a {label: share} mapping, shares or a target, not [[1], [2, 3]]."),
+        (dict, TypeError, "`target` must be a name, a {label: share} mapping, shares or a target, not <class 'dict'>."),
         (0.5, TypeError, "`target` must be a name, a {label: share} mapping, shares or a target, not 0.5."),
         (None, TypeError, "`target` must be a name, a {label: share} mapping, shares or a target, not None."),
         (["x", "y"], TypeError, "`target` must be a name, a {label: share} mapping, shares or a target, not ['x', 'y']."),
@@ -180,7 +252,7 @@ class Returns:
         return self.answer
 
 
-@pytest.mark.parametrize("shares", [[1], [1, 1, 1], [1, -1], [0, 0], None, ["a", "b"]], ids=repr)
+@pytest.mark.parametrize("shares", [[1], [1, 1, 1], [1, -1], [0, 0], None, ["a", "b"], [True, True]], ids=repr)
 def test_a_target_of_one_s_own_that_answers_nonsense_is_refused_by_name(shares):
     with pytest.raises((TypeError, ValueError), match="`target`"):
         bx.ratio(LABELS, Returns(shares), batch_size=4)

@@ -46,8 +46,8 @@ def state_dict(plan: Plan, seed: int, steps: int) -> dict[str, Any]:
     """
     stream = plan.stream(seed)
     done = _checks.integer("steps", steps, 0, _checks.MAX_EPOCHS * plan.steps_per_epoch)
-    stream.epoch, stream.step = divmod(done, plan.steps_per_epoch)
-    return stream.state_dict()
+    epoch, step = divmod(done, plan.steps_per_epoch)
+    return stream.state_dict() | {"epoch": epoch, "step": step}
 
 
 def steps_done(plan: Plan, seed: int, state: Mapping[str, Any]) -> int:
