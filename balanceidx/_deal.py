@@ -130,9 +130,19 @@ class EpochDeal:
         place = (first[:, :, None] + layout.stride * np.arange(layout.length)).reshape(len(batches), -1)
         b = batches[:, None]
         position = np.searchsorted(self.boundary[1:], b + self.steps * place, side="right")
-        below = self._places_below(position, b)
-        before = self._seats_before(position + 1, b) - self._seats_before(position, b)
-        return self.order[position].reshape(-1), (place + before - below).reshape(-1)
+        # As `_places_below` and `_seats_before`, with every table read once.
+        quotient, remainder = self.quotient[position], self.remainder[position]
+        draw = place - quotient
+        draw -= b < remainder
+        draw -= np.minimum(remainder, b)
+        position += 1
+        draw += np.minimum(self.remainder[position], b)
+        quotient_above = self.quotient[position]
+        quotient_above -= quotient
+        quotient_above *= b
+        draw += quotient_above
+        position -= 1
+        return self.order[position].reshape(-1), draw.reshape(-1)
 
     def _places_below(self, boundary: "int | npt.NDArray[np.intp]", b: Int64) -> Int64:
         """G(M, b): places in the hand of batch b on seats below M."""

@@ -173,7 +173,8 @@ def permute(places: UInt32, domain: Domain, key: State) -> UInt32:
         return _permute_by_rounds(places, domain, key)
     out = np.empty_like(places)
     per_row = max(1, places.size // max(1, len(places)))
-    step = max(1, CHUNK // per_row)
+    shared = CHUNK if len(domain.last) == 1 else CHUNK // 2  # a key and radices for every place take room too
+    step = max(1, shared // per_row)
     for start in range(0, len(places), step):
         part = slice(start, start + step)
         _feistel(places[part], domain.slice(part), _part(key, part), out[part])
