@@ -1,6 +1,6 @@
 """Ray Train on two CPU workers: every batch of every worker has the planned composition, also after a restart.
 
-    pip install 'balanceidx[torch]' 'ray[train]' scikit-learn
+    pip install -c constraints.txt '.[torch]' 'ray[train]' scikit-learn
     python examples/ray_train.py --folder runs/ray
 
 `PlanSampler` is a DistributedSampler by type, so `ray.train.torch.prepare_data_loader` leaves it as it is. (A loader
@@ -22,7 +22,7 @@ from sklearn.datasets import load_digits
 from torch.utils.data import DataLoader, TensorDataset
 
 import balanceidx as bx
-from balanceidx_torch import PlanSampler, labels_of
+from balanceidx_torch import PlanSampler
 
 BATCH_SIZE = 40
 EPOCHS = 2
@@ -41,7 +41,7 @@ def train_worker(config: dict[str, Any]) -> None:
     """What each worker runs."""
     rank = ray.train.get_context().get_world_rank()
     items = dataset()
-    plan = bx.ratio(labels_of(items), batch_size=BATCH_SIZE)
+    plan = bx.ratio(items.tensors[2], batch_size=BATCH_SIZE)
     sampler = PlanSampler(plan, seed=0)  # rank and world size from the process group that Ray has made
     model = torch.nn.Linear(64, 2)
     first, done = 0, 0

@@ -1,6 +1,6 @@
 """A dataset too large for memory, in an SQLite table: balanced batches by key, with torch and with Grain.
 
-    pip install 'balanceidx[torch,grain]' kornia optax
+    pip install -c constraints.txt '.[torch,grain]' kornia optax
     python examples/sqlite_dataset.py --rows 1000000 --folder runs/sqlite
 
 * Rows are read by key, a batch in one query. Reading row i by `LIMIT 1 OFFSET i` walks over i rows.

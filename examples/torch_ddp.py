@@ -1,6 +1,6 @@
 """Train on digits with DDP; kill it at any moment, and go on with another number of processes.
 
-    pip install 'balanceidx[torch]' scikit-learn
+    pip install -c constraints.txt '.[torch]' scikit-learn
     torchrun --nproc-per-node=2 examples/torch_ddp.py --folder runs/ddp
     ... kill -9 ...
     torchrun --nproc-per-node=4 examples/torch_ddp.py --folder runs/ddp
@@ -25,7 +25,7 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader, TensorDataset
 
 import balanceidx as bx
-from balanceidx_torch import PlanBatchSampler, labels_of
+from balanceidx_torch import PlanBatchSampler
 
 
 def dataset() -> TensorDataset:
@@ -88,7 +88,7 @@ def main() -> None:
     torch.manual_seed(options.seed)
 
     items = dataset()
-    plan = bx.ratio(labels_of(items), batch_size=options.batch_size)
+    plan = bx.ratio(items.tensors[2], batch_size=options.batch_size)
     sampler = PlanBatchSampler(plan, options.seed)
     loader = DataLoader(items, batch_sampler=sampler)
     model = torch.nn.Sequential(torch.nn.Linear(64, 32), torch.nn.ReLU(), torch.nn.Linear(32, 2))

@@ -204,6 +204,15 @@ def test_the_wrapper_is_a_distributed_sampler():
         _ = wrapper.nothing
 
 
+def test_what_is_shown_of_the_wrapper():
+    wrapper = DistributedSamplerWrapper([1, 2], 3)
+    assert repr(wrapper) == "DistributedSamplerWrapper([1, 2], seed=3, epoch=0)"
+    wrapper = DistributedSamplerWrapper([1, 2], rank=1, world_size=2)
+    wrapper.set_epoch(4)
+    assert repr(wrapper) == "DistributedSamplerWrapper([1, 2], seed=0, epoch=4, rank=1, world_size=2)"
+    assert repr(DistributedSamplerWrapper.__new__(DistributedSamplerWrapper)) == "DistributedSamplerWrapper()"
+
+
 def test_the_wrapper_continues_from_a_state():
     def make():
         return DistributedSamplerWrapper(RandomSampler(range(50)), 0, rank=1, world_size=2)
@@ -288,20 +297,59 @@ def test_weighted_batches_are_exact_on_every_rank():
 def test_weights_without_a_batch_size_share_the_draws_among_ranks():
     parts = [list(weighted_sampler(WEIGHTS, 2000, seed=3, rank=rank, world_size=4)) for rank in range(4)]
     assert [len(part) for part in parts] == [500] * 4
-    assert [sum(index >= 990 for index in part) for part in parts] == [250] * 4
+    assert sum(index >= 990 for part in parts for index in part) == 1000
     for part in parts:
         windows = np.array(part).reshape(-1, 50) >= 990
-        assert (np.abs(windows.sum(axis=1) - 25) <= 12).all()
+        assert (np.abs(windows.sum(axis=1) - 25) <= 6).all()
+
+
+def positives(sampler, size, rare):
+    """Items below `rare` in the batches that a loader would make, without the last one."""
+    drawn = np.fromiter(sampler, np.int64)
+    return (drawn[: len(drawn) // size * size].reshape(-1, size) < rare).sum(axis=1)
+
+
+@pytest.mark.parametrize("size", [32, 100])
+@pytest.mark.parametrize("count", [1000, 10_000, 12_345, 60_000])
+def test_weights_without_a_batch_size_make_level_batches_of_any_size(count, size):
+    rare = count // 20
+    weights = np.repeat([0.5 / rare, 0.5 / (count - rare)], [rare, count - rare])
+    ours = positives(weighted_sampler(weights, count, seed=1), size, rare)
+    torch.manual_seed(1)
+    theirs = positives(WeightedRandomSampler(torch.from_numpy(weights), count), size, rare)
+    assert ours.std() < 1.5 and np.abs(ours - size / 2).max() <= 5
+    assert theirs.std() > 1.5 * ours.std() and theirs.std() > 2, "the control: independent draws are not level"
 
 
 @pytest.mark.parametrize("count", [1, 7, 31, 1000, 1009, 99_991, 100_000])
 @pytest.mark.parametrize("world_size", [1, 3, 8])
-def test_weights_without_a_batch_size_lose_few_draws(count, world_size):
+def test_weights_without_a_batch_size_lose_less_than_a_draw_a_rank(count, world_size):
     if count < world_size:
         return
     sampler = weighted_sampler(WEIGHTS, count, rank=0, world_size=world_size)
-    assert 0 <= count // world_size - len(sampler) <= 10
-    assert sampler.local_batch_size >= min(32, count // world_size)
+    assert len(sampler) == len(list(sampler)) == count // world_size
+
+
+def test_a_step_of_weights_without_a_batch_size_is_a_draw():
+    whole = list(weighted_sampler(WEIGHTS, 1000, rank=1, world_size=2))
+    sampler = weighted_sampler(WEIGHTS, 1000, rank=1, world_size=2)
+    batches = iter(DataLoader(range(1000), sampler=sampler, batch_size=32))
+    for _ in range(3):
+        next(batches)
+    resumed = weighted_sampler(WEIGHTS, 1000, rank=1, world_size=2)
+    resumed.resume(sampler.state_dict(3 * 32))
+    assert list(resumed) == whole[96:]
+
+
+def test_weights_without_a_batch_size_need_the_process_group_first(monkeypatch):
+    sampler = weighted_sampler(WEIGHTS, 1000)
+    sized = weighted_sampler(WEIGHTS, 1000, batch_size=20)
+    monkeypatch.setattr(torch.distributed, "is_initialized", lambda: True)
+    monkeypatch.setattr(torch.distributed, "get_rank", lambda: 0)
+    monkeypatch.setattr(torch.distributed, "get_world_size", lambda: 2)
+    with pytest.raises(RuntimeError, match=r"`world_size` was 1, but now it is 2, .* \(and a weighted_sampler without"):
+        iter(sampler)
+    assert len(list(sized)) == 500
 
 
 def test_independent_weights():
@@ -364,6 +412,34 @@ def test_labels_of_hugging_face_datasets(column):
     assert labels_of(Subset(table, [4, 0]), **named).tolist() == [9, 5]
 
 
+def test_targets_win_over_labels():
+    dataset = WithTargets("labels", [1] * 6)
+    dataset.targets = LABELS
+    assert labels_of(dataset).tolist() == LABELS.tolist()
+
+
+def test_labels_are_found_as_they_are_stored():
+    datasets = pytest.importorskip("datasets")
+    dataset = WithTargets("targets", LABELS)
+    dataset.target_transform = lambda label: label + 1
+    assert labels_of(dataset).tolist() == LABELS.tolist()
+    table = datasets.Dataset.from_dict({"label": LABELS.tolist()})
+    changed = table.with_transform(lambda rows: {"label": [label + 1 for label in rows["label"]]})
+    assert changed[0]["label"] == 6 and labels_of(changed).tolist() == LABELS.tolist()
+
+
+def test_the_labels_among_more_than_two_tensors_are_not_guessed():
+    dataset = TensorDataset(FEATURES, LABELS, torch.arange(6))
+    part = Subset(dataset, [4, 0])
+    for whole in (dataset, part, ConcatDataset([dataset])):
+        with pytest.raises(
+            TypeError, match=r"a TensorDataset of 3 tensors, any of .* such as dataset\.tensors\[1\] \(of"
+        ):
+            labels_of(whole)
+    assert bx.ratio(dataset.tensors[1], batch_size=3).classes.tolist() == [5, 7, 9], "the way out"
+    assert part.dataset.tensors[1][part.indices].tolist() == [9, 5]
+
+
 def test_a_plan_of_found_labels():
     plan = bx.ratio(labels_of(TensorDataset(FEATURES, LABELS)), batch_size=3)
     assert plan.classes.tolist() == [5, 7, 9]
@@ -381,6 +457,12 @@ def test_labels_that_cannot_be_found():
         labels_of(datasets.Dataset.from_dict({"text": ["a"]}), column="kind")
     with pytest.raises(TypeError, match="`column` must be the name of a column or an attribute, not 3"):
         labels_of(TensorDataset(FEATURES, LABELS), column=3)
+    splits = datasets.DatasetDict({name: datasets.Dataset.from_dict({"label": [0, 1]}) for name in ("train", "test")})
+    with pytest.raises(
+        TypeError,
+        match=r"a DatasetDict of 'train', 'test', not one dataset; choose a split, such as dataset\['train'\]",
+    ):
+        labels_of(splits)
     stream = datasets.Dataset.from_dict({"label": [0, 1]}).to_iterable_dataset()
     with pytest.raises(TypeError, match="`dataset` is an IterableDataset, which has no length: batches are chosen by"):
         labels_of(stream)

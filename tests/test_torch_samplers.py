@@ -1,6 +1,7 @@
 """The three plan samplers in one process: what they yield, epochs, and the names that trainers look for."""
 
 import pickle
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -209,7 +210,7 @@ def test_a_process_group_that_the_batch_does_not_fit_is_refused_at_once(kind, mo
     monkeypatch.setattr(torch.distributed, "get_rank", lambda: 2)
     monkeypatch.setattr(torch.distributed, "get_world_size", lambda: 5)
     with pytest.raises(
-        ValueError, match=r"`batch_size` \(=24, all ranks together\) must be divisible by .*\(=5 \* 1\)"
+        ValueError, match=r"divisible by `world_size` \(=5\); make the plan with one that is, such as 20"
     ):
         kind(PLAN, 0)
 
@@ -238,13 +239,71 @@ def test_bad_arguments_are_refused_at_once(kind):
     with pytest.raises(ValueError, match=r"`seed` must be at least 0, not -1"):
         kind(PLAN, -1)
     with pytest.raises(
-        ValueError, match=r"`batch_size` \(=24, all ranks together\) must be divisible by .* \(=5 \* 1\)"
+        ValueError,
+        match=r"^`batch_size` \(=24, all ranks together\) must be divisible by `world_size` \(=5\); make the plan with "
+        r"one that is, such as 20 or 25\.$",
     ):
         make(kind, world_size=5)
+    with pytest.raises(ValueError, match=r"`world_size` \(=48\); make the plan with one that is, such as 48\.$"):
+        make(kind, world_size=48)
     with pytest.raises(ValueError, match=r"`epoch` must be below 2\*\*32"):
         make(kind).set_epoch(2**32)
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = make(kind).nothing
+
+
+@contextmanager
+def processes(world_size, rank=0):
+    """A process group of so many, as far as the samplers look."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch.distributed, "is_initialized", lambda: True)
+        patch.setattr(torch.distributed, "get_rank", lambda: rank)
+        patch.setattr(torch.distributed, "get_world_size", lambda: world_size)
+        yield
+
+
+def test_a_loader_made_before_the_process_group_is_refused():
+    sampler = PlanSampler(PLAN, 0)
+    loader = DataLoader(range(len(LABELS)), sampler=sampler, batch_size=sampler.local_batch_size)
+    sent = pickle.loads(pickle.dumps(sampler))  # as mp.spawn does
+    with processes(2):
+        for early in (loader, sent):
+            with pytest.raises(
+                RuntimeError,
+                match=r"`local_batch_size` was taken when `world_size` was 1, but now it is 2, .* after "
+                r"torch\.distributed\.init_process_group\(\)",
+            ):
+                iter(early).__next__()
+        late = DataLoader(range(len(LABELS)), sampler=sampler, batch_size=sampler.local_batch_size)
+        assert [batch.tolist() for batch in late] == batches(0, 0, 2)
+
+
+def test_a_sampler_made_before_the_process_group_serves_a_loader_made_after_it():
+    sampler = PlanSampler(PLAN, 0)
+    assert len(sampler) == len(list(sampler)), "neither takes the local batch size"
+    with processes(2, rank=1):
+        loader = DataLoader(range(len(LABELS)), sampler=sampler, batch_size=sampler.local_batch_size)
+        assert [batch.tolist() for batch in loader] == batches(1, 1, 2)
+
+
+@pytest.mark.parametrize("kind", ALL[1:])
+def test_batch_samplers_follow_the_process_group_whatever_was_asked_before(kind):
+    sampler = kind(PLAN, 0)
+    assert sampler.local_batch_size == sampler.batch_size == 24
+    with processes(2):
+        assert {len(batch) for batch in sampler} == {12}
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_what_is_shown_of_a_sampler(kind, monkeypatch):
+    sampler = kind(PLAN, 3)
+    sampler.set_epoch(5)
+    monkeypatch.setenv("WORLD_SIZE", "4")  # whoever asks for the ranks now gets an error
+    assert repr(sampler) == f"{kind.__name__}({PLAN!r}, seed=3, epoch=5)"
+    with processes(2):
+        assert repr(sampler) == f"{kind.__name__}({PLAN!r}, seed=3, epoch=5, rank=0, world_size=2)"
+    assert repr(make(kind, world_size=2)).endswith(", seed=0, epoch=0, rank=0, world_size=2)")
+    assert repr(kind.__new__(kind)) == f"{kind.__name__}()"
 
 
 def test_a_rank_outside_the_world_is_refused_at_once():

@@ -1,6 +1,7 @@
 """Positions: on the iterator by torchdata's protocol, and on the sampler for training loops."""
 
 import json
+import pickle
 
 import numpy as np
 import pytest
@@ -210,7 +211,6 @@ def test_the_state_of_a_loop_whose_workers_are_fed_ahead(kind):
     [
         pytest.param([(6, 4), (7, 0), (6, 0)], id="as always"),
         pytest.param([(6, 4), (6, 0), (6, 0)], id="the same epoch again"),
-        pytest.param([(7, 0), (6, 0)], id="another one first"),
         pytest.param([(6, 4), (2, 0)], id="an earlier one, without a warning"),
     ],
 )
@@ -222,6 +222,123 @@ def test_resuming_with_explicit_epochs(kind, played):
     for epoch, step in played:
         sampler.set_epoch(epoch)
         assert list(sampler) == expected(kind, epoch, step)
+
+
+@pytest.mark.parametrize("kind", ALL)
+@pytest.mark.parametrize("step", [4, 0])
+def test_a_loop_that_starts_one_epoch_late_is_noticed_and_obeyed(kind, step):
+    sampler = make(kind)
+    sampler.resume(make(kind).state_dict(step) | {"epoch": 1})
+    sampler.set_epoch(1)
+    with pytest.warns(
+        UserWarning,
+        match=rf"set_epoch\(2\) was called after a state of epoch 1, step {step} was loaded, before anything .*: what is "
+        r"left of epoch 1 is skipped\. Count the epochs from the one in the state",
+    ):
+        sampler.set_epoch(2)
+    for epoch in (2, 1):
+        sampler.set_epoch(epoch)
+        assert list(sampler) == expected(kind, epoch)
+
+
+@pytest.mark.parametrize("kind", ALL)
+@pytest.mark.parametrize("count", [1, None], ids=["broken off", "to its end"])
+def test_an_epoch_after_one_that_was_resumed_and_played_needs_no_warning(kind, count):
+    sampler = make(kind)
+    sampler.resume(make(kind).state_dict(4) | {"epoch": 1})
+    sampler.set_epoch(1)
+    rest = expected(kind, 1, 4)
+    assert take(iter(sampler), count or len(rest)) == rest[:count]
+    sampler.set_epoch(1)
+    sampler.set_epoch(2)
+    assert list(sampler) == expected(kind, 2)
+
+
+def test_epochs_chosen_without_a_resume_need_no_warning():
+    sampler = pickle.loads(pickle.dumps(make(PlanSampler)))
+    for epoch in (3, 7):
+        sampler.set_epoch(epoch)
+    sampler = make(PlanSampler)
+    list(sampler)
+    sampler = pickle.loads(pickle.dumps(sampler))  # which comes with its epoch, as after a resume
+    sampler.set_epoch(4)
+    assert list(sampler) == expected(PlanSampler, 4)
+
+
+def test_a_loop_that_starts_one_epoch_late_in_another_process_is_noticed():
+    sampler = make(PlanSampler)
+    sampler.resume(make(PlanSampler).state_dict(4))
+    sampler = pickle.loads(pickle.dumps(sampler))
+    with pytest.warns(UserWarning, match=r"what is left of epoch 0 is skipped"):
+        sampler.set_epoch(1)
+
+
+@pytest.mark.parametrize("kind", ALL)
+@pytest.mark.parametrize("chosen", [False, True])
+def test_steps_counted_from_zero_after_a_resume_are_refused(kind, chosen):
+    sampler = make(kind)
+    sampler.resume(make(kind).state_dict(4) | {"epoch": 1})
+    if chosen:
+        sampler.set_epoch(1)
+    before = r"^`step` \(=3\) lies before step 4, where epoch 1 was resumed; count with enumerate\(loader, start=4\)\.$"
+    for played in (0, 1, len(expected(kind, 1, 4))):  # nothing, an element, and all: workers are fed ahead
+        assert len(take(iter(sampler), played)) == played
+        with pytest.raises(ValueError, match=before):
+            sampler.state_dict(3)
+        assert sampler.state_dict(4)["step"] == 4
+        assert sampler.state_dict(STEPS)["epoch"] == 2
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_steps_of_the_epochs_after_a_resume_count_from_zero(kind):
+    sampler = make(kind)
+    sampler.resume(make(kind).state_dict(4))
+    list(sampler)
+    take(iter(sampler), 1)
+    assert (sampler.state_dict(1)["epoch"], sampler.state_dict(1)["step"]) == (1, 1)
+    sampler.resume(make(kind).state_dict(4))
+    sampler.set_epoch(0)
+    list(sampler)
+    list(sampler)  # nobody has chosen another epoch: all of it once more
+    assert sampler.state_dict(1)["epoch"] == 0
+    sampler.set_epoch(1)
+    assert sampler.state_dict(1)["epoch"] == 1
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_steps_counted_from_zero_after_a_loaded_iterator_are_refused(kind):
+    saved = iter(make(kind))
+    take(saved, 5 * (len(make(kind)) // STEPS))
+    sampler = make(kind)
+    iterator = iter(sampler)
+    iterator.load_state_dict(saved.state_dict())
+    with pytest.raises(ValueError, match=r"`step` \(=1\) lies before step 5, where epoch 0 was resumed"):
+        sampler.state_dict(1)
+    assert list(iterator) == expected(kind, 0, 5)
+
+
+def test_a_training_loop_that_is_killed_again_and_again():
+    trained, state = [], None
+    while True:
+        sampler = make(PlanBatchSampler, world_size=1)
+        first, done = 0, 0
+        if state is not None:
+            sampler.resume(state)
+            first, done = state["epoch"], state["step"]
+        killed = len(trained) + 4
+        for epoch in range(first, 3):
+            sampler.set_epoch(epoch)
+            for step, batch in enumerate(sampler, start=done):
+                trained.append(batch)
+                state = sampler.state_dict(step + 1)
+                if len(trained) == killed:
+                    break
+            if len(trained) == killed:
+                break
+            done = 0
+        else:
+            break
+    assert trained == promised(0, 1, 2)
 
 
 @pytest.mark.parametrize("kind", ALL)
@@ -280,8 +397,14 @@ def test_a_resumed_epoch_that_is_broken_off_starts_there_again(kind):
 
 @pytest.mark.parametrize("kind", ALL)
 def test_bad_steps_are_refused(kind):
-    with pytest.raises(ValueError, match=rf"`step` \(of 9 an epoch\) must be below {STEPS + 1}, not 10"):
+    with pytest.raises(
+        ValueError,
+        match=rf"`step` \(=10\) must be at most {STEPS}, the steps of an epoch \(are they counted anew in each epoch, and "
+        r"do the DataLoader's batches have `local_batch_size` \(=6\) items\?\)\.$",
+    ):
         make(kind).state_dict(10)
+    with pytest.raises(ValueError, match="`step` must be at least 0, not -1"):
+        make(kind).state_dict(-1)
     with pytest.raises(TypeError, match="missing 1 required positional argument: 'step'"):
         make(kind).state_dict()
 

@@ -12,6 +12,7 @@ from typing import Any
 from balanceidx import Plan, _checks
 from balanceidx_torch._epochs import Epochs
 from balanceidx_torch._ranks import Ranks
+from balanceidx_torch._repr import described
 from balanceidx_torch._source import PlanSource
 
 
@@ -36,16 +37,29 @@ class PlanState:
         if self._ranks.known():
             self._source()  # refuses bad ranks here and now
 
+    def __repr__(self) -> str:
+        """Plan, seed and the epoch that comes next, with rank and world size where they are known."""
+        return described(self, "plan", "_seed")
+
     def _layout(self) -> tuple[int, int]:
         rank, world_size = self._ranks.now()
-        return _checks.layout(self.plan.batch_size, rank, world_size, 1)[:2]
+        rank, world_size, _ = _checks.layout(0, rank, world_size, 1)
+        over = self.plan.batch_size % world_size
+        if over:
+            below = self.plan.batch_size - over
+            nearest = " or ".join(str(size) for size in (below, below + world_size) if size)
+            raise ValueError(
+                f"`batch_size` (={self.plan.batch_size}, all ranks together) must be divisible by `world_size` "
+                f"(={world_size}); make the plan with one that is, such as {nearest}."
+            )
+        return rank, world_size
 
     def _source(self) -> PlanSource:
         raise NotImplementedError
 
     @property
     def local_batch_size(self) -> int:
-        """Items in one rank's part of a batch: batch_size // world_size."""
+        """Items in one rank's part of a batch: batch_size // world_size. Ask when the process group exists."""
         return self.plan.batch_size // self._layout()[1]
 
     def set_epoch(self, epoch: int) -> None:
@@ -63,17 +77,35 @@ class PlanState:
         Parameters
         ----------
         step : int
-            Steps of the epoch that were trained, from its beginning; steps_per_epoch stands for the next epoch.
+            Steps of the epoch that were trained, from its beginning; steps_per_epoch stands for the next epoch. After
+            `resume` they count on from where it was resumed: enumerate(loader, start=state["step"]). A step is
+            `local_batch_size` items of each rank, whatever the size of the DataLoader's batches.
+
+        Raises
+        ------
+        TypeError, ValueError
+            For a step that the epoch does not have, and for one before the position that was resumed.
         """
-        steps = self.plan.steps_per_epoch
-        at = _checks.integer("step", step, 0, steps + 1, f"of {steps} an epoch")
-        return self._source().write(self._epochs.current + at // steps, at % steps)
+        steps, epoch, began = self.plan.steps_per_epoch, self._epochs.current, self._epochs.began
+        at = _checks.integer("step", step, 0, 2**63)
+        if at > steps:
+            local = self.plan.batch_size // self._layout()[1]
+            raise ValueError(
+                f"`step` (={at}) must be at most {steps}, the steps of an epoch (are they counted anew in each epoch, "
+                f"and do the DataLoader's batches have `local_batch_size` (={local}) items?)."
+            )
+        if at < began:
+            raise ValueError(
+                f"`step` (={at}) lies before step {began}, where epoch {epoch} was resumed; count with "
+                f"enumerate(loader, start={began})."
+            )
+        return self._source().write(epoch + at // steps, at % steps)
 
     def resume(self, state: Mapping[str, Any]) -> None:
         """Continue from a position saved by `state_dict(step)`, `plan.stream` or any of the samplers.
 
         The next iterations start at that step, until its epoch is over; later epochs follow as always. `len` remains
-        that of a whole epoch.
+        that of a whole epoch, and `state_dict(step)` goes on counting from the beginning of the epoch.
 
         Raises
         ------

@@ -64,6 +64,7 @@ class _Lists(Generic[T]):
 
     def move(self, epoch: int, step: int, within: int) -> None:
         self.epoch = epoch
+        self.began = step
         self.step = step  # the first one not in `current`
         self.skip = within  # elements of that step not to hand out
         self.current: Iterator[T] = iter(())

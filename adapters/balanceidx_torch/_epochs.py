@@ -5,7 +5,8 @@ Requirements, and what they led to:
 * a DataLoader calls iter() once or several times for one epoch: asking changes nothing here;
 * many trainers never call `set_epoch`: an epoch whose last element was taken is over, and the next one follows;
 * others count the epochs themselves: once `set_epoch` was called, its word counts, over any state loaded;
-* workers are fed ahead of the training loop: while the loop is in one epoch, that epoch may be over here.
+* workers are fed ahead of the training loop: while the loop is in one epoch, that epoch may be over here;
+* a loop that counts wrongly after a resume trains items twice, or never: what can be noticed of it is told.
 """
 
 import warnings
@@ -16,6 +17,7 @@ class Playing(Protocol):
     """An iteration of one epoch that has handed out elements."""
 
     epoch: int
+    began: int  # the step at which it began, or to which a state moved it
 
     def finished(self) -> bool:
         """Whether the last element of the epoch was taken."""
@@ -31,14 +33,15 @@ class Epochs:
     >>> epochs.resume(2, 7)
     >>> epochs.begin(), epochs.begin()
     ((2, 7), (2, 7))
-    >>> epochs.choose(3)
+    >>> epochs.choose(2)
     >>> epochs.begin()
-    (3, 0)
+    (2, 7)
     """
 
     def __init__(self) -> None:
         self._chosen: int | None = None
         self._resumed = (0, 0)
+        self._untouched = False  # whether a position was resumed, of which nothing was played yet
         self._last: Playing | None = None
 
     def choose(self, epoch: int) -> None:
@@ -52,16 +55,25 @@ class Epochs:
                 f"{epoch} is played from its start. Count the epochs from the one in the state.",
                 stacklevel=3,
             )
+        elif epoch > resumed and self._untouched:
+            self._untouched = False  # said once
+            warnings.warn(
+                f"set_epoch({epoch}) was called after a state of epoch {resumed}, step {step} was loaded, before "
+                f"anything of that epoch was played: what is left of epoch {resumed} is skipped. Count the epochs "
+                f"from the one in the state, not from the one after it.",
+                stacklevel=3,
+            )
         self._chosen, self._last = epoch, None
 
     def resume(self, epoch: int, step: int) -> None:
         """Start at a step of an epoch, until that epoch is over or another is chosen."""
-        self._resumed, self._last = (epoch, step), None
+        self._resumed, self._untouched, self._last = (epoch, step), True, None
 
     def note(self, playing: Playing) -> None:
         """Remember who handed out elements last."""
         if playing.epoch != self._resumed[0]:
             self._resumed = (0, 0)
+        self._untouched = False
         self._last = playing
 
     def accepts(self, epoch: int, finished: bool) -> bool:
@@ -92,6 +104,14 @@ class Epochs:
             return self._last.epoch
         return self.next
 
+    @property
+    def began(self) -> int:
+        """The step at which the iteration of the current epoch began, or would begin."""
+        if self._last is not None and self._last.epoch == self.current:
+            return self._last.began
+        resumed, step = self._resumed
+        return step if self.current == resumed else 0
+
     def begin(self) -> tuple[int, int]:
         """Epoch and step at which an iteration begun now starts."""
         epoch = self.next
@@ -103,4 +123,4 @@ class Epochs:
 
     def __getstate__(self) -> dict[str, object]:
         """Leave the iteration behind: whoever receives a sampler continues with the epoch that comes next."""
-        return {"_chosen": self._chosen, "_resumed": self.begin(), "_last": None}
+        return {"_chosen": self._chosen, "_resumed": self.begin(), "_untouched": self._untouched, "_last": None}

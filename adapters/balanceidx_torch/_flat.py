@@ -40,11 +40,14 @@ class PlanSampler(PlanState, LateDistributedSampler[int]):
 
     Notes
     -----
-    Give the DataLoader `batch_size=sampler.local_batch_size`. Batches of another size are windows of the same stream:
-    their composition is then close to the plan's, but not exact.
+    Give the DataLoader `batch_size=sampler.local_batch_size`, which is known when the process group exists: the sampler
+    may be made before it, the DataLoader not. Batches of another size are windows of the same stream: their composition
+    is then close to the plan's, but not exact, and `state_dict(step)` still counts the plan's steps, of
+    `local_batch_size` items each.
     """
 
     drop_last = True
+    _answered: int | None = None  # world size for which somebody has taken the local batch size
 
     def __init__(self, plan: Plan, seed: int, *, rank: int | None = None, world_size: int | None = None) -> None:
         self._set_up(plan, seed, rank, world_size)
@@ -53,10 +56,30 @@ class PlanSampler(PlanState, LateDistributedSampler[int]):
 
     def __len__(self) -> int:
         """Indices in an epoch on this rank."""
-        return self.plan.steps_per_epoch * self.local_batch_size
+        return self.plan.steps_per_epoch * super().local_batch_size
+
+    @property
+    def local_batch_size(self) -> int:
+        """Items in one rank's part of a batch: batch_size // world_size. Ask when the process group exists."""
+        size = super().local_batch_size
+        self._answered = self._ranks.now()[1]
+        return size
 
     def __iter__(self) -> Delivery[int]:
-        """Iterate over the epoch that comes next; without side effects until indices are taken."""
+        """Iterate over the epoch that comes next; without side effects until indices are taken.
+
+        Raises
+        ------
+        RuntimeError
+            When `local_batch_size` was taken for another number of processes than there are now.
+        """
+        world_size = self._ranks.now()[1]
+        if self._answered is not None and self._answered != world_size:
+            raise RuntimeError(
+                f"`local_batch_size` was taken when `world_size` was {self._answered}, but now it is {world_size}, so "
+                f"the DataLoader's batches have the wrong size. Make the DataLoader (and a weighted_sampler without "
+                f"`batch_size`) after torch.distributed.init_process_group()."
+            )
         return deliver(self._source(), self._epochs)
 
     def _source(self) -> PlanSource:

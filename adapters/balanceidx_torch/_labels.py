@@ -1,5 +1,6 @@
 """Labels from the usual places of a dataset, without loading a single item."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -22,8 +23,10 @@ def labels_of(dataset: Any, *, column: str | None = None) -> npt.NDArray[Any]:
     Parameters
     ----------
     dataset : object
-        A dataset with `targets` or `labels`, as torchvision's have; a TensorDataset, whose last tensor are the labels;
-        a Hugging Face dataset with a column "label" or "labels"; or Subsets and ConcatDatasets of these.
+        A dataset with `targets` or `labels`, as torchvision's have, of which `targets` wins; a TensorDataset of two
+        tensors, the second being the labels; a Hugging Face dataset with a column "label" or "labels"; or Subsets and
+        ConcatDatasets of these. Labels are taken as they are stored: what `target_transform`, or `with_transform` of a
+        Hugging Face dataset, does to an item's label is not done here.
     column : str, optional
         Column of a Hugging Face dataset, or attribute of another, when it has another name.
 
@@ -34,7 +37,8 @@ def labels_of(dataset: Any, *, column: str | None = None) -> npt.NDArray[Any]:
     Raises
     ------
     TypeError
-        When the labels cannot be found, and for a dataset without a length.
+        When the labels cannot be found, as in a TensorDataset of more than two tensors, and for a dataset without a
+        length.
     ValueError
         When what was found is not one label per item.
     """
@@ -44,6 +48,12 @@ def labels_of(dataset: Any, *, column: str | None = None) -> npt.NDArray[Any]:
         return labels_of(dataset.dataset, column=column)[np.asarray(dataset.indices, dtype=np.int64)]
     if isinstance(dataset, ConcatDataset):
         return _joined([labels_of(part, column=column) for part in dataset.datasets])
+    if isinstance(dataset, Mapping):
+        splits = [repr(name) for name in dataset]
+        raise TypeError(
+            f"`dataset` is {_a(dataset)} of {', '.join(splits) or 'nothing'}, not one dataset; choose a split, such as "
+            f"dataset[{splits[0] if splits else 'name'}]."
+        )
     if not hasattr(dataset, "__len__"):
         raise TypeError(
             f"`dataset` is {_a(dataset)}, which has no length: batches are chosen by the numbers of items, so it must "
@@ -105,7 +115,13 @@ def _find(dataset: Any, column: str | None) -> tuple[str, Any]:
         if getattr(dataset, name, None) is not None:
             return f"`{kind}.{name}`", getattr(dataset, name)
     if isinstance(dataset, TensorDataset) and column is None and len(dataset.tensors) > 1:
-        return f"The last tensor of the {kind}", dataset.tensors[-1]
+        if len(dataset.tensors) > 2:
+            raise TypeError(
+                f"`dataset` is a TensorDataset of {len(dataset.tensors)} tensors, any of which may be the labels; give "
+                f"balanceidx the tensor itself, such as dataset.tensors[1] (of a Subset, "
+                f"subset.dataset.tensors[1][subset.indices])."
+            )
+        return f"The last tensor of the {kind}", dataset.tensors[1]
     looked = ", ".join(repr(name) for name in names)
     beside = f"; its columns are {columns}" if isinstance(columns, list) else ""
     raise TypeError(

@@ -29,6 +29,12 @@ def weighted_sampler(
     >>> len(indices), sum(index >= 990 for index in indices), sum(index >= 990 for index in indices[:20])
     (1000, 500, 10)
 
+    Without `batch_size`, batches of any size are close to their share:
+
+    >>> indices = list(weighted_sampler([1.0] * 990 + [99.0] * 10, 1000))
+    >>> all(abs(sum(index >= 990 for index in indices[at : at + 30]) - 15) <= 3 for at in range(0, 990, 30))
+    True
+
     Parameters
     ----------
     weights : array-like of floats, shape (N,)
@@ -41,11 +47,11 @@ def weighted_sampler(
         Not used; takes the place of WeightedRandomSampler's argument.
     seed : int in [0, 2**64)
     batch_size : int, optional
-        Items in a global batch, all ranks together, to give every batch its exact share of each weight. By default
-        whatever between 32 and 1,024 items a rank loses fewest draws to rounding; batches of another size are then
-        close to their share.
+        Items in a global batch, all ranks together, to give every batch its exact share of each weight. By default one
+        for each rank: items of equal weight then take turns evenly, so that batches of any size are close to their
+        share, and `state_dict(step)` counts draws of this rank, not batches of the DataLoader.
     rank, world_size : int, optional
-        As in `PlanSampler`. Without `batch_size` they must be known when the sampler is made.
+        As in `PlanSampler`. Without `batch_size` the sampler, too, is made after the process group.
     iid : bool
         Draw independently, as WeightedRandomSampler does, instead of as evenly as the weights allow.
 
@@ -58,6 +64,13 @@ def weighted_sampler(
     ------
     TypeError, ValueError
         For what `balanceidx.weighted` refuses, and for replacement=False.
+
+    Notes
+    -----
+    Close to their share: half of the draws being positive, the positives in batches of 32 had a standard deviation of
+    0.6 to 0.9 on one process and of up to 2.0 on one of eight; those of independent draws have 2.8. That is for weights
+    of few distinct values, such as inverse class frequencies; where most items have a weight of their own, batches vary
+    as independent ones do.
     """
     if replacement is not True:
         raise ValueError(
@@ -71,17 +84,12 @@ def weighted_sampler(
         weights = weights.detach().cpu()
         weights = (weights.double() if weights.is_floating_point() else weights).numpy()
     weights = _checks.one_dimensional("weights", weights)
+    made_for = None
     if batch_size is None:
-        ranks = Ranks(rank, world_size).now()[1]
-        batch_size = ranks * _rank_batch(min(count, len(weights)) // ranks, count // ranks)
+        # The DataLoader's batches are not known here, and those of the plan are shuffled inside: windows of 32 draws of
+        # a plan batch of 1,000 varied as independent draws do. One draw a rank leaves all the order to the plan.
+        batch_size = made_for = Ranks(rank, world_size).now()[1]
     plan = bx.weighted(weights, batch_size=batch_size, epoch_size=count, iid=iid)
-    return PlanSampler(plan, seed, rank=rank, world_size=world_size)
-
-
-def _rank_batch(most: int, draws: int) -> int:
-    """Items in a rank's batch: of 32 to 1,024, and at most `most`, the largest that leaves over the fewest draws.
-
-    Not fewer: a rank whose batch is one item would draw only one class for a long time.
-    """
-    largest = max(1, min(most, 1024))
-    return min(range(min(32, largest), largest + 1), key=lambda size: (draws % size, -size))
+    sampler = PlanSampler(plan, seed, rank=rank, world_size=world_size)
+    sampler._answered = made_for
+    return sampler

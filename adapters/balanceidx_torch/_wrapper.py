@@ -21,6 +21,7 @@ from balanceidx_torch._epochs import Epochs
 from balanceidx_torch._late import LateDistributedSampler
 from balanceidx_torch._ranks import Ranks
 from balanceidx_torch._replay import forward_epoch, nested, replay
+from balanceidx_torch._repr import described
 
 
 class DistributedSamplerWrapper(LateDistributedSampler[Any]):
@@ -84,6 +85,10 @@ class DistributedSamplerWrapper(LateDistributedSampler[Any]):
         self._epochs = Epochs()
         if self._ranks.known():
             self._layout()
+
+    def __repr__(self) -> str:
+        """The sampler inside, seed and the epoch that comes next, with rank and world size where they are known."""
+        return described(self, "sampler", "seed")
 
     def _layout(self) -> tuple[int, int]:
         rank, world_size = self._ranks.now()
