@@ -11,6 +11,7 @@ Requirements, and what they led to:
 """
 
 import math
+from collections.abc import Callable
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -211,7 +212,7 @@ def _permute_by_rounds(places: UInt32, domain: Domain, key: State) -> UInt32:
 
 
 def _feistel(places: UInt32, domain: Domain, key: State, out: UInt32) -> None:
-    """All rounds on one chunk, in place: eleven array operations a round and no allocation."""
+    """All rounds on one chunk, in place: eleven array operations a round, eight for a power of 2, no allocation."""
     count = int(domain.rounds[0]) if len(domain.rounds) else 0
     if count == 0:
         out[...] = places
@@ -224,22 +225,24 @@ def _feistel(places: UInt32, domain: Domain, key: State, out: UInt32) -> None:
     t = np.empty_like(right)
     round_key = key.u.copy()
     stride = key.v | np.uint32(1)
+    round_left, round_right = _round_for(high), _round_for(low)
     for _ in range(count // 2):
-        _round(left, right, high, round_key, h, t)
+        round_left(left, right, high, round_key, h, t)
         round_key += stride
-        _round(right, left, low, round_key, h, t)
+        round_right(right, left, low, round_key, h, t)
         round_key += stride
     left *= low
     left += right
 
 
+def _round_for(radix: UInt32) -> Callable[[UInt32, UInt32, UInt32, UInt32, UInt32, UInt32], None]:
+    one = int(radix[0]) if len(radix) == 1 else 0
+    return _round_of_a_power if one > 1 and one & (one - 1) == 0 else _round
+
+
 def _round(target: UInt32, source: UInt32, radix: UInt32, round_key: UInt32, h: UInt32, t: UInt32) -> None:
     """target = (target + F(source)) mod radix, where F is a keyed two-multiply hash scaled to [0, radix)."""
-    np.bitwise_xor(source, round_key, out=h)
-    h *= _MULTIPLY_1
-    np.right_shift(h, _SHIFT_15, out=t)
-    h ^= t
-    h *= _MULTIPLY_2
+    _hash(source, round_key, h, t)
     h >>= _SHIFT_16
     h *= radix
     h >>= _SHIFT_16
@@ -247,3 +250,19 @@ def _round(target: UInt32, source: UInt32, radix: UInt32, round_key: UInt32, h: 
     # Both terms are below the radix, so the sum mod radix is the smaller of d and d - radix in unsigned arithmetic.
     np.subtract(target, radix, out=t)
     np.minimum(target, t, out=target)
+
+
+def _round_of_a_power(target: UInt32, source: UInt32, radix: UInt32, round_key: UInt32, h: UInt32, t: UInt32) -> None:
+    """The same for one radix that is a power of 2: scaling is a shift, and the remainder a mask."""
+    _hash(source, round_key, h, t)
+    h >>= np.uint32(33 - int(radix[0]).bit_length())
+    target += h
+    target &= radix - np.uint32(1)
+
+
+def _hash(source: UInt32, round_key: UInt32, h: UInt32, t: UInt32) -> None:
+    np.bitwise_xor(source, round_key, out=h)
+    h *= _MULTIPLY_1
+    np.right_shift(h, _SHIFT_15, out=t)
+    h ^= t
+    h *= _MULTIPLY_2
