@@ -8,7 +8,8 @@
 """
 
 from balanceidx._modes import min_positives, ratio, stratified
-from balanceidx._plan import STREAM_FORMAT, Plan
+from balanceidx._plan import Plan
+from balanceidx._position import STREAM_FORMAT, Position
 from balanceidx._stream import Stream
 from balanceidx._targets import EffectiveNumber, Power, Target
 from balanceidx._weighted import weighted
@@ -19,6 +20,7 @@ __all__ = [
     "STREAM_FORMAT",
     "EffectiveNumber",
     "Plan",
+    "Position",
     "Power",
     "Stream",
     "Target",

@@ -62,6 +62,15 @@ def batch_size(value: object) -> int:
     return integer("batch_size", value, 1, MAX_BATCH, "all ranks together")
 
 
+def ranks(rank: object, world_size: object) -> tuple[int, int]:
+    """Check the number of a process and how many there are."""
+    world = integer("world_size", world_size, 1, MAX_BATCH)
+    number = integer("rank", rank, 0, 2**63)
+    if number >= world:
+        raise ValueError(f"`rank` (={number}) must be below `world_size` (={world}).")
+    return number, world
+
+
 def layout(batch_size: int, rank: object, world_size: object, blocks: object) -> tuple[int, int, int]:
     """Check how one global batch is split: ranks, and equal contiguous blocks within a rank's part."""
     world = integer("world_size", world_size, 1, MAX_BATCH)
@@ -71,10 +80,7 @@ def layout(batch_size: int, rank: object, world_size: object, blocks: object) ->
             f"`batch_size` (={batch_size}, all ranks together) must be divisible by "
             f"`world_size` * `blocks` (={world} * {parts})."
         )
-    place = integer("rank", rank, 0, 2**63)
-    if place >= world:
-        raise ValueError(f"`rank` (={place}) must be below `world_size` (={world}).")
-    return place, world, parts
+    return *ranks(rank, world), parts
 
 
 def order(value: object) -> bool:

@@ -4,7 +4,7 @@ import hashlib
 import json
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,13 +12,10 @@ import numpy.typing as npt
 from balanceidx import _checks, _mixing
 from balanceidx._deal import EpochDeal, Layout
 from balanceidx._pools import EpochPools, Pools
-
-if TYPE_CHECKING:
-    from balanceidx._stream import Stream
+from balanceidx._position import STREAM_FORMAT, Position, read
+from balanceidx._stream import Stream
 
 Int64 = npt.NDArray[np.int64]
-
-STREAM_FORMAT = 1
 
 # Draws evaluated together: enough that a class's part fills the vector units, few enough to stay in the cache.
 _DRAWS_AT_ONCE = 1 << 18
@@ -215,11 +212,41 @@ class Plan:
         first = _checks.integer("start", start, 0, last + 1, "not after `stop`")
         return self._indices(seed, first, last, rank, epoch, world_size, blocks, order)
 
-    def stream(self, seed: int, rank: int = 0, *, world_size: int = 1, blocks: int = 1) -> "Stream":
+    def stream(
+        self, seed: int, rank: int = 0, *, world_size: int = 1, blocks: int = 1, start: Any = None
+    ) -> Stream:
         """Endless iterator over one rank's batches, with a position that can be saved; see `Stream`."""
-        from balanceidx._stream import Stream
+        return Stream(self, seed, rank, world_size=world_size, blocks=blocks, start=start)
 
-        return Stream(self, seed, rank, world_size=world_size, blocks=blocks)
+    def position(self, state: Any) -> Position:
+        """Read a saved state.
+
+        >>> import balanceidx as bx
+        >>> plan = bx.ratio([0] * 90 + [1] * 10, batch_size=10)
+        >>> plan.position(plan.stream(seed=7).state_dict())
+        Position(seed=7, epoch=0, step=0, within=0)
+
+        Parameters
+        ----------
+        state : mapping
+            What `state_dict` of a stream, a sampler or a `Position` gave.
+
+        Returns
+        -------
+        Position
+
+        Raises
+        ------
+        TypeError
+            When an entry of the state is not of its type: integers, and strings for fingerprint and check word.
+        ValueError
+            When the state is damaged, incomplete, out of range, of another stream format or of another plan.
+        """
+        return read(self, state)
+
+    def _fingerprints(self, epoch: int, step: int) -> tuple[str, ...]:
+        """Fingerprints that a state of this position may carry, first the one that it is given."""
+        return (self.fingerprint,)
 
     def _indices(
         self, seed: Any, start: int, stop: int, rank: Any, epoch: Any, world_size: Any, blocks: Any, order: Any

@@ -1,13 +1,16 @@
 """The stream: an endless iterator over one rank's batches whose position is four numbers."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from balanceidx import _checks
-from balanceidx._plan import STREAM_FORMAT, Plan
+from balanceidx._position import Position, starting
+
+if TYPE_CHECKING:
+    from balanceidx._plan import Plan
 
 # Batches are computed ahead in blocks of about this many indices: one call on 4,096 costs little more than one on 64.
 _AHEAD = 1 << 12
@@ -39,6 +42,8 @@ class Stream(Iterator[npt.NDArray[np.int64]]):
         What is drawn; `plan.stream(...)` is the short form.
     seed, rank, world_size, blocks : int
         As in `Plan.batch_indices`.
+    start : state or Position, optional
+        Where to begin, instead of the first step of epoch 0; its seed must be `seed`.
 
     Attributes
     ----------
@@ -55,19 +60,21 @@ class Stream(Iterator[npt.NDArray[np.int64]]):
         For an argument outside its range, and when world_size * blocks does not divide the batch size.
     """
 
-    def __init__(self, plan: Plan, seed: int, rank: int = 0, *, world_size: int = 1, blocks: int = 1) -> None:
+    def __init__(
+        self, plan: "Plan", seed: int, rank: int = 0, *, world_size: int = 1, blocks: int = 1, start: Any = None
+    ) -> None:
         self._plan = plan
         self._seed = _checks.seed(seed)
         self._rank, self._world_size, self._blocks = _checks.layout(plan.batch_size, rank, world_size, blocks)
-        self._epoch = 0
-        self._step = 0
+        first = Position(self._seed, 0, 0) if start is None else starting(plan, start, self._seed)
+        self._epoch, self._step = first.epoch, first.step
         self._ahead: npt.NDArray[np.int64] | None = None
         self._ahead_from = 0
 
     # Properties, because a position set from outside would disagree with the batches computed ahead.
 
     @property
-    def plan(self) -> Plan:
+    def plan(self) -> "Plan":
         """The plan it iterates over."""
         return self._plan
 
@@ -101,6 +108,11 @@ class Stream(Iterator[npt.NDArray[np.int64]]):
         """Step, within its epoch, of the batch that comes next."""
         return self._step
 
+    @property
+    def position(self) -> Position:
+        """Where the stream stands: the batch that comes next."""
+        return Position(self._seed, self._epoch, self._step)
+
     def __next__(self) -> npt.NDArray[np.int64]:
         """Indices of the next batch: int64 array, shape (batch_size // world_size,)."""
         if self._ahead is None:
@@ -132,18 +144,13 @@ class Stream(Iterator[npt.NDArray[np.int64]]):
         """Position of the batch that comes next, as a small new dict that JSON can hold.
 
         >>> import balanceidx as bx
-        >>> stream = bx.ratio([0] * 90 + [1] * 10, batch_size=10).stream(seed=7)
+        >>> plan = bx.ratio([0] * 90 + [1] * 10, batch_size=10)
+        >>> stream = plan.stream(seed=7)
         >>> _ = next(stream)
-        >>> {name: value for name, value in stream.state_dict().items() if name != "fingerprint"}
-        {'format': 1, 'seed': 7, 'epoch': 0, 'step': 1}
+        >>> plan.position(stream.state_dict())
+        Position(seed=7, epoch=0, step=1, within=0)
         """
-        return {
-            "format": STREAM_FORMAT,
-            "fingerprint": self._plan.fingerprint,
-            "seed": self._seed,
-            "epoch": self._epoch,
-            "step": self._step,
-        }
+        return self.position.state_dict(self._plan)
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Continue from a saved position, with its seed.
@@ -151,7 +158,7 @@ class Stream(Iterator[npt.NDArray[np.int64]]):
         >>> import balanceidx as bx
         >>> plan = bx.ratio([0] * 90 + [1] * 10, batch_size=10)
         >>> stream = plan.stream(seed=0)
-        >>> stream.load_state_dict(plan.stream(seed=7).state_dict() | {"epoch": 2, "step": 5})
+        >>> stream.load_state_dict(bx.Position(seed=7, epoch=2, step=5).state_dict(plan))
         >>> bool((next(stream) == plan.batch_indices(seed=7, step=5, epoch=2)).all())
         True
 
@@ -163,28 +170,6 @@ class Stream(Iterator[npt.NDArray[np.int64]]):
             When the state is of another stream format or another plan, is incomplete, or out of range.
             After either error the stream is where it was.
         """
-        self._seed, self._epoch, self._step = read_state(self._plan, state)
+        at = starting(self._plan, state, name="state")
+        self._seed, self._epoch, self._step = at.seed, at.epoch, at.step
         self._ahead = None
-
-
-def read_state(plan: Plan, state: Mapping[str, Any]) -> tuple[int, int, int]:
-    """Check a saved state against a plan and return its (seed, epoch, step)."""
-    wanted = ("format", "fingerprint", "seed", "epoch", "step")
-    missing = [name for name in wanted if not isinstance(state, Mapping) or name not in state]
-    if missing:
-        raise ValueError(f"`state` is not a balanceidx stream state: it lacks {', '.join(missing)}.")
-    saved = _checks.integer("state['format']", state["format"], 0, 2**63)
-    if saved != STREAM_FORMAT:
-        raise ValueError(
-            f"`state` was saved with stream format {saved}, but this release speaks format "
-            f"{STREAM_FORMAT}; continue with the release that saved it, or start a new epoch with a new stream."
-        )
-    if not isinstance(state["fingerprint"], str):
-        raise TypeError(f"`state['fingerprint']` must be a string, not {type(state['fingerprint']).__name__}.")
-    if state["fingerprint"] != plan.fingerprint:
-        raise ValueError(
-            f"`state` belongs to another plan: its fingerprint is {state['fingerprint']!r}, this plan's is "
-            f"{plan.fingerprint!r}. Labels, weights, target and batch size must be those of the saved run."
-        )
-    step = _checks.integer("state['step']", state["step"], 0, plan.steps_per_epoch)
-    return _checks.seed(state["seed"]), _checks.epoch(state["epoch"]), step
