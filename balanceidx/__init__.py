@@ -7,23 +7,27 @@
 ((20,), 10)
 """
 
-from balanceidx._modes import min_positives, ratio, stratified
+from balanceidx._make.index import ClassIndex
+from balanceidx._make.modes import min_positives, ratio, stratified
+from balanceidx._make.targets import EffectiveNumber, Power, Target
+from balanceidx._make.tree import Tree
+from balanceidx._make.weighted import weighted
 from balanceidx._plan import Plan
 from balanceidx._position import STREAM_FORMAT, Position
 from balanceidx._stream import Stream
-from balanceidx._targets import EffectiveNumber, Power, Target
-from balanceidx._weighted import weighted
 
 __version__ = "0.1.0"
 
 __all__ = [
     "STREAM_FORMAT",
+    "ClassIndex",
     "EffectiveNumber",
     "Plan",
     "Position",
     "Power",
     "Stream",
     "Target",
+    "Tree",
     "min_positives",
     "ratio",
     "stratified",

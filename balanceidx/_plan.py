@@ -1,50 +1,21 @@
-"""The plan: a pure function (seed, epoch, step, rank) -> indices, put together from the deal and the pools."""
+"""The plan: a pure function (seed, epoch, step, rank) -> indices, and the questions that can be asked of it."""
 
-import hashlib
-import json
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import numpy.typing as npt
 
-from balanceidx import _checks, _mixing
-from balanceidx._deal import EpochDeal, Layout
-from balanceidx._pools import EpochPools, Pools
-from balanceidx._position import STREAM_FORMAT, Position, read
+from balanceidx import _checks
+from balanceidx._fingerprint import fingerprint_of
+from balanceidx._format.evaluate import Evaluator
+from balanceidx._format.layout import Layout
+from balanceidx._position import Position, read
 from balanceidx._stream import Stream
 
 Int64 = npt.NDArray[np.int64]
-
-# Draws evaluated together: enough that a class's part fills the vector units, few enough to stay in the cache.
-_DRAWS_AT_ONCE = 1 << 18
-# From this many draws a class at a time, a loop over classes beats looking every draw's class up.
-_DRAWS_PER_CLASS = 1 << 11
-# Epochs whose tables are kept: the current one, the next, and two for whoever looks back.
-_EPOCHS_KEPT = 4
-
-
-class _EpochTables:
-    """The last few epochs' tables. They depend on nothing but (seed, epoch), so losing them costs only time.
-
-    There is no lock, which a process that forks could take with it: of threads that race, each computes for itself.
-    """
-
-    def __init__(self) -> None:
-        self._kept: tuple[tuple[tuple[int, int], tuple[EpochDeal, EpochPools]], ...] = ()  # last used first
-
-    def get(self, plan: "Plan", seed: int, epoch: int) -> tuple[EpochDeal, EpochPools]:
-        kept, wanted = self._kept, (seed, epoch)
-        if kept and kept[0][0] == wanted:
-            return kept[0][1]
-        found = next((tables for at, tables in kept if at == wanted), None)
-        if found is None:
-            deal = EpochDeal.of(plan.draws_per_epoch, plan.steps_per_epoch, seed, epoch)
-            found = deal, plan._pools.epoch(seed, epoch)
-        others = tuple(one for one in kept if one[0] != wanted)
-        self._kept = ((wanted, found), *others[: _EPOCHS_KEPT - 1])
-        return found
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -65,31 +36,35 @@ class Plan:
     Attributes
     ----------
     classes : array, shape (C,)
-        The labels in sorted order. For `weighted`, the distinct positive weights, or one class "all items".
-    draws_per_epoch : int64 array, shape (C,)
-        Draws of each class in an epoch, N_c; they sum to steps_per_epoch * batch_size.
+        The labels in sorted order. For a `Tree`, tuples of labels; for `weighted`, the distinct positive weights, or one
+        class "all items".
     batch_size : int
         Items in a global batch, all ranks together, B.
     steps_per_epoch : int
         Batches in an epoch, T.
     num_items : int
         Items in the dataset, N.
+    sizes : int64 array, shape (C,)
+        Items of each class that can be drawn, n_c.
     """
 
     classes: npt.NDArray[Any]
-    draws_per_epoch: Int64
     batch_size: int
     steps_per_epoch: int
     num_items: int
-    _pools: Pools
-    _tables: _EpochTables = field(default_factory=_EpochTables, init=False)
+    sizes: Int64
+    _evaluator: Evaluator
 
     def __post_init__(self) -> None:
         """Make the arrays read-only: the fingerprint vouches for them."""
-        for holder in (self, self._pools, self._pools.lines):
-            for value in vars(holder).values() if holder is not None else ():
-                if isinstance(value, np.ndarray):
-                    value.flags.writeable = False
+        self._evaluator.freeze()
+        for array in (self.classes, self.sizes):
+            array.flags.writeable = False
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Make the arrays of a copy read-only too."""
+        self.__dict__.update(state)
+        self.__post_init__()
 
     def __repr__(self) -> str:
         """Describe the plan on one line."""
@@ -98,35 +73,54 @@ class Plan:
             f"classes={len(self.classes)}, fingerprint={self.fingerprint!r})"
         )
 
-    def __getstate__(self) -> dict[str, Any]:
-        """Leave the tables behind: whoever receives a plan makes its own."""
-        return {name: value for name, value in self.__dict__.items() if name != "_tables"}
+    def __len__(self) -> NoReturn:
+        """Refuse: a plan has no length."""
+        raise TypeError(
+            "a Plan has no length: use plan.steps_per_epoch for the batches of an epoch, or plan.num_items for the items "
+            "of the dataset."
+        )
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        """Start with no tables."""
-        self.__dict__.update(state, _tables=_EpochTables())
-        self.__post_init__()
+    def __iter__(self) -> Iterator[NoReturn]:
+        """Refuse: a plan needs a seed."""
+        raise TypeError(
+            "a Plan is no iterable of batches: write `for batch in plan.stream(seed)`, or "
+            "plan.epoch_indices(seed, epoch=epoch).reshape(plan.steps_per_epoch, -1) for the batches of one epoch."
+        )
+
+    def draws(self, epoch: int) -> Int64:
+        """Draws of each class in an epoch; they sum to steps_per_epoch * batch_size.
+
+        >>> import balanceidx as bx
+        >>> plan = bx.ratio([0] * 90 + [1] * 10, {0: 0.75, 1: 0.25}, batch_size=10, epoch_size=10)
+        >>> [plan.draws(epoch).tolist() for epoch in range(4)]
+        [[7, 3], [8, 2], [7, 3], [8, 2]]
+
+        Parameters
+        ----------
+        epoch : int in [0, 2**32)
+
+        Returns
+        -------
+        int64 array, shape (C,)
+        """
+        draws, _ = self._evaluator.ledger.epoch(_checks.epoch(epoch))
+        return draws.copy()
+
+    @property
+    def draws_per_epoch(self) -> npt.NDArray[np.float64]:
+        """Mean draws of each class in an epoch, float64, shape (C,); whole numbers are those of `draws(epoch)`."""
+        ledger = self._evaluator.ledger
+        return ledger.cycle_draws / ledger.cycle
+
+    @property
+    def shares(self) -> npt.NDArray[np.float64]:
+        """Share of each class in the draws, float64, shape (C,)."""
+        return self.draws_per_epoch / (self.steps_per_epoch * self.batch_size)
 
     @cached_property
     def fingerprint(self) -> str:
-        """Short digest of everything that decides the indices: format, batches, draws, items and weights."""
-        digest = hashlib.sha256()
-        pools = self._pools
-        header = {
-            "format": STREAM_FORMAT,
-            "batch_size": self.batch_size,
-            "steps_per_epoch": self.steps_per_epoch,
-            "num_items": self.num_items,
-            "independent": pools.independent,
-        }
-        digest.update(json.dumps(header, sort_keys=True).encode())
-        _update(digest, self.draws_per_epoch, "<i8")
-        _update(digest, pools.offsets, "<i8")
-        _update(digest, pools.members, "<u4" if self.num_items <= 2**32 else "<u8")
-        _update(digest, pools.lined, "u1")
-        if pools.lines is not None:
-            _update(digest, pools.lines.starts, "<u8")
-        return digest.hexdigest()[:20]
+        """Short digest of everything that decides the indices: format, batches, draws, items, groups and weights."""
+        return fingerprint_of(self._evaluator, self.num_items)
 
     def batch_indices(
         self,
@@ -151,9 +145,10 @@ class Plan:
         blocks : int
             Equal contiguous parts of the result, each composed like the batch: one per local device or per
             gradient-accumulation step.
-        order : "shuffled" or "dealt"
-            Shuffle each block, or leave its slots in ascending order. The dealt order of the whole batch is for
-            consumers that stride it themselves: its entries k with k mod W == r are rank r's part.
+        order : "shuffled", "dealt" or "by_class"
+            Shuffle each block, leave its slots in ascending order, or group its items in the order of `classes`. The
+            dealt order of the whole batch is for consumers that stride it themselves: its entries k with k mod W == r
+            are rank r's part.
 
         Returns
         -------
@@ -251,85 +246,7 @@ class Plan:
     def _indices(
         self, seed: Any, start: int, stop: int, rank: Any, epoch: Any, world_size: Any, blocks: Any, order: Any
     ) -> Int64:
-        seed, epoch, shuffled = _checks.seed(seed), _checks.epoch(epoch), _checks.order(order)
         layout = Layout.of(self.batch_size, *_checks.layout(self.batch_size, rank, world_size, blocks))
-        deal, pools = self._tables.get(self, seed, epoch)
-        width = layout.length * len(layout.first)
-        out = np.empty((stop - start) * width, np.int64)
-        rows = max(1, _DRAWS_AT_ONCE // width)
-        for first in range(start, stop, rows):
-            last = min(first + rows, stop)
-            part = out[(first - start) * width : (last - start) * width]
-            batches = deal.batches(first, last)
-            if shuffled:
-                targets = _shuffled_targets(seed, epoch, first, last, layout)
-            else:
-                targets = _dealt_targets(deal, batches, layout)
-            _fill(part, targets, deal, pools, batches, layout)
-        return out
-
-
-def _fill(
-    out: Int64,
-    targets: npt.NDArray[np.intp],
-    deal: EpochDeal,
-    pools: EpochPools,
-    batches: Int64,
-    layout: Layout,
-) -> None:
-    """Write the items of some batches, flattened; `targets` says where the item of each place goes."""
-    count = len(deal.order)
-    if len(out) < count * _DRAWS_PER_CLASS:
-        classes, draws = deal.places(batches, layout)
-        if count == 1:
-            classes = classes[:1]
-        out[targets] = pools.items(classes, draws)
-        return
-    first_places = deal.first_places(batches, layout)
-    block_start = np.arange(len(batches) * len(layout.first)) * layout.length
-    for position in range(count):
-        first, length, draw = deal.runs(batches, position, first_places, layout.stride)
-        total = int(length.sum())
-        if total == 0:
-            continue
-        before = np.cumsum(length) - length
-        number = np.arange(total)
-        places = number + np.repeat(block_start + first - before, length)
-        number *= layout.stride
-        number += np.repeat(draw - before * layout.stride, length)
-        items = pools.items(deal.order[position : position + 1], number)
-        out[targets[places]] = items
-
-
-def _dealt_targets(deal: EpochDeal, batches: Int64, layout: Layout) -> npt.NDArray[np.intp]:
-    """Where the item of each place of each block goes when slots ascend."""
-    numbers = deal.slot_numbers(batches, layout).reshape(-1, layout.length)
-    numbers += np.arange(len(numbers))[:, None] * layout.length
-    return numbers.astype(np.intp, copy=False).reshape(-1)
-
-
-def _shuffled_targets(seed: int, epoch: int, start: int, stop: int, layout: Layout) -> npt.NDArray[np.intp]:
-    """Where the item of each place of each block goes, by a permutation for every (seed, epoch, step, block)."""
-    steps = np.arange(start, stop, dtype=np.uint32)[:, None]
-    key = _mixing.key(seed, _mixing.BLOCK_ORDER, epoch, steps, np.array(layout.first, np.uint32))
-    domain = _mixing.Domain.single(layout.length)
-    places = np.arange(layout.length, dtype=np.uint32)
-    rows = key.u.size
-    starts = np.arange(rows, dtype=np.uint32) * np.uint32(layout.length)
-    # Keys vary along the longer side, so that the array operations see long rows of equal or of adjacent keys.
-    if rows > layout.length:
-        key = _mixing.State(key.u.reshape(1, -1), key.v.reshape(1, -1))
-        targets = _mixing.permute(np.repeat(places[:, None], rows, axis=1), domain, key)
-        targets += starts
-        targets = targets.T
-    else:
-        key = _mixing.State(key.u.reshape(-1, 1), key.v.reshape(-1, 1))
-        targets = _mixing.permute(np.repeat(places[None], rows, axis=0), domain, key)
-        targets += starts[:, None]
-    return targets.astype(np.intp, order="C").reshape(-1)
-
-
-def _update(digest: Any, array: npt.NDArray[Any], dtype: str) -> None:
-    digest.update(f"|{dtype}:{len(array)}|".encode())
-    for start in range(0, len(array), 1 << 20):
-        digest.update(np.ascontiguousarray(array[start : start + (1 << 20)].astype(dtype, copy=False)).data)
+        return self._evaluator.indices(
+            _checks.seed(seed), _checks.epoch(epoch), start, stop, layout, _checks.order(order)
+        )

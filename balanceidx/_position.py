@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from balanceidx import _checks
+from balanceidx._fingerprint import STREAM_FORMAT
 
 if TYPE_CHECKING:
     from balanceidx._plan import Plan
 
-STREAM_FORMAT = 1
 
 _FIELDS = ("format", "fingerprint", "seed", "epoch", "step", "within", "check")
 

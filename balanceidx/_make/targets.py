@@ -15,9 +15,10 @@ import numpy.typing as npt
 
 from balanceidx import _checks
 
-# Shares are computed to 50 decimal digits and kept to 64 bits relative to the largest.
+# Shares are computed to 50 decimal digits, scaled so that the largest is 2**96, and kept to 32 significant bits.
 _CONTEXT = decimal.Context(prec=50, Emin=-decimal.MAX_EMAX, Emax=decimal.MAX_EMAX)
-_SHARE_BITS = 64
+_SHARE_BITS = 96
+_SIGNIFICANT_BITS = 32
 
 
 class Target(Protocol):
@@ -129,7 +130,7 @@ def resolve(target: Any, labels: Sequence[Any]) -> Target:
         if target not in NAMED:
             raise ValueError(f"`target` {target!r} is unknown; the names are {', '.join(map(repr, NAMED))}.")
         return NAMED[target]
-    if isinstance(target, Mapping) or (_has_labels(target) and not _is_target(target)):
+    if isinstance(target, Mapping) or (has_labels(target) and not _is_target(target)):
         shares = per_label("target", target, labels)
         missing = [label for label, share in zip(labels, shares, strict=True) if share is None]
         if missing:
@@ -155,7 +156,7 @@ def _is_target(target: Any) -> bool:
     return callable(getattr(target, "shares", None)) and not isinstance(target, type)
 
 
-def _has_labels(values: Any) -> bool:
+def has_labels(values: Any) -> bool:
     """Whether values that are no mapping carry their labels, as a pandas Series does: its index, never the position."""
     return not isinstance(values, type) and all(hasattr(values, name) for name in ("items", "keys", "__getitem__"))
 
@@ -218,5 +219,11 @@ def _quantised(sizes: Sequence[int], share: Callable[[decimal.Decimal], decimal.
     if not largest:
         raise ValueError("`target` gives shares below 10**-(10**18); choose a larger exponent.")
     scale = _CONTEXT.divide(decimal.Decimal(2**_SHARE_BITS), largest)
-    whole = {n: max(1, int(_CONTEXT.multiply(value, scale))) for n, value in exact.items()}
+    whole = {n: _rounded(int(_CONTEXT.multiply(value, scale))) for n, value in exact.items()}
     return [whole[n] if n > 0 else 0 for n in sizes]
+
+
+def _rounded(value: int) -> int:
+    """Round to 32 significant bits, at least 1: no stream depends on the last digits of a function."""
+    spare = max(0, value.bit_length() - _SIGNIFICANT_BITS)
+    return max(1, ((value + (1 << spare >> 1)) >> spare) << spare)

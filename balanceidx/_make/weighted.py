@@ -5,15 +5,22 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from balanceidx import _checks, _targets
-from balanceidx._build import build
-from balanceidx._classes import Classes, group
+from balanceidx import _checks
+from balanceidx._format.keys import label_keys
+from balanceidx._make import targets
+from balanceidx._make.apportion import Nodes
+from balanceidx._make.build import build
+from balanceidx._make.grouping import count_codes, sort_by_code
+from balanceidx._make.index import ClassIndex
+from balanceidx._make.weights import weights as read_weights
 from balanceidx._plan import Plan
 
+Float64 = npt.NDArray[np.float64]
+
 # Plain weights with at most this many distinct values are classes in disguise ...
-_MOST_GROUPS = 1 << 10
-# ... if every group expects so many draws that rounding them to an integer cannot matter.
-_DRAWS_PER_GROUP = 16
+_MOST_CLASSES = 1 << 10
+# ... if every one expects so many draws an epoch that rounding them to an integer cannot matter.
+_DRAWS_PER_CLASS = 16
 
 
 def weighted(weights: Any, *, batch_size: int, epoch_size: int | str = "dataset", iid: bool = False) -> Plan:
@@ -52,7 +59,7 @@ def weighted(weights: Any, *, batch_size: int, epoch_size: int | str = "dataset"
     one pass over the items to the next.
     """
     size = _checks.batch_size(batch_size)
-    array = _checks.weights("weights", weights)
+    array = read_weights("weights", weights)
     if len(array) < size:
         raise ValueError(
             f"`weights` has {len(array)} entries, fewer than one batch of `batch_size` (={size}); "
@@ -63,52 +70,53 @@ def weighted(weights: Any, *, batch_size: int, epoch_size: int | str = "dataset"
     if iid:
         if isinstance(epoch_size, str) and epoch_size in ("undersample", "oversample"):
             raise ValueError(f"`epoch_size` {epoch_size!r} promises coverage, which independent draws cannot give.")
-        everything, positive = _one_class(array)
-        return build(everything, positive, [1], size, epoch_size, [0], [None], independent=True, weights_name="weights")
-    groups = _groups(array)
-    plan = None if groups is None else _dealt_as_classes(array, groups, size, epoch_size)
-    if plan is not None:
-        return plan
-    everything, positive = _one_class(array)
-    return build(everything, positive, [1], size, epoch_size, [0], [None], weights_name="weights")
+        return _on_one_line(array, size, epoch_size, independent=True)
+    distinct = _distinct(array)
+    plan = None if distinct is None else _dealt_as_classes(array, distinct, size, epoch_size)
+    return plan or _on_one_line(array, size, epoch_size, independent=False)
 
 
-def _one_class(weights: npt.NDArray[np.float64]) -> tuple[Classes, npt.NDArray[np.float64]]:
-    """All items of positive weight as one class."""
-    everything = group(np.array(["all items"]), np.zeros(len(weights), np.uint8))
+def _on_one_line(weights: Float64, batch_size: int, epoch_size: int | str, independent: bool) -> Plan:
+    """Plan in which all items of positive weight are one class."""
     positive = weights > 0
-    if not positive.all():
-        everything, weights = everything.keep(positive), weights[positive]
-    if len(weights) >= _checks.MAX_POOL:
-        raise ValueError(f"`weights` has {len(weights)} positive entries; the stream format allows fewer than 2**32.")
-    return everything, weights
+    members = np.flatnonzero(positive).astype(np.int32 if len(weights) <= 2**31 else np.int64)
+    if len(members) >= _checks.MAX_POOL:
+        raise ValueError(f"`weights` has {len(members)} positive entries; the stream format allows fewer than 2**32.")
+    classes = np.array(["all items"])
+    index = ClassIndex._made(classes, len(weights), members, np.array([0, len(members)]), label_keys(classes))
+    level = Nodes(["all items"], [0], [1], [0], [None])
+    return build(index, [level], batch_size, epoch_size, weights[positive], independent, weights_name="weights")
 
 
-def _groups(weights: npt.NDArray[np.float64]) -> npt.NDArray[np.float64] | None:
+def _distinct(weights: Float64) -> Float64 | None:
     """Distinct weights in ascending order, or None when there are too many; stops reading as soon as it knows."""
     distinct = np.zeros(0)
     for start in range(0, len(weights), 1 << 16):
         distinct = np.union1d(distinct, weights[start : start + (1 << 16)])
-        if len(distinct) > _MOST_GROUPS + 1:
+        if len(distinct) > _MOST_CLASSES + 1:
             return None
     positive = distinct[distinct > 0]
-    return positive if len(positive) <= _MOST_GROUPS else None
+    return positive if len(positive) <= _MOST_CLASSES else None
 
 
-def _dealt_as_classes(
-    weights: npt.NDArray[np.float64], groups: npt.NDArray[np.float64], batch_size: int, epoch_size: int | str
-) -> Plan | None:
+def _dealt_as_classes(weights: Float64, distinct: Float64, batch_size: int, epoch_size: int | str) -> Plan | None:
     """Plan with one class per distinct weight, or None when an epoch is too short for that."""
-    with_zero = np.concatenate((np.zeros(1), groups))
+    with_zero = np.concatenate((np.zeros(1), distinct))
     codes = np.empty(len(weights), np.uint16)
     for start in range(0, len(weights), 1 << 20):
         codes[start : start + (1 << 20)] = np.searchsorted(with_zero, weights[start : start + (1 << 20)])
-    classes = group(with_zero, codes).without_first()
-    per_item = _targets.exact_integers(groups.tolist())
-    shares = [n * value for n, value in zip(classes.sizes.tolist(), per_item, strict=True)]
+    sizes = count_codes(codes, len(with_zero))
+    members = sort_by_code(codes, len(with_zero))[sizes[0] :]
+    offsets = np.concatenate((np.zeros(1, np.int64), np.cumsum(sizes[1:])))
+    ranks = np.arange(len(distinct), dtype=np.uint64)  # a weight has no key of its own, but its rank
+    index = ClassIndex._made(distinct, len(weights), members, offsets, ranks)
+    per_item = targets.exact_integers(distinct.tolist())
+    shares = [n * value for n, value in zip(sizes[1:].tolist(), per_item, strict=True)]
+    none = [0] * len(shares)
     try:
-        plan = build(classes, None, shares, batch_size, epoch_size, [0] * len(shares), [None] * len(shares))
+        level = Nodes(distinct.tolist(), none, shares, none, [None] * len(shares))
+        plan = build(index, [level], batch_size, epoch_size)
     except ValueError:
-        # Fewer draws than groups, say: the weight line has no such limits, or a better word for what is wrong.
+        # Fewer draws than classes, say: the weight line has no such limits, or a better word for what is wrong.
         return None
-    return plan if int(plan.draws_per_epoch.min()) >= _DRAWS_PER_GROUP else None
+    return plan if float(plan.draws_per_epoch.min()) >= _DRAWS_PER_CLASS else None

@@ -1,16 +1,17 @@
 """The public ways to make a plan from labels: by ratio, stratified, and with minimum positives."""
 
-import math
-from collections.abc import Mapping, Sequence
-from fractions import Fraction
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from balanceidx import _checks, _targets
-from balanceidx._build import build
-from balanceidx._classes import Classes, classes_of
+from balanceidx import _checks
+from balanceidx._make.build import build
+from balanceidx._make.index import ClassIndex, index_of
+from balanceidx._make.shares import levels_of
+from balanceidx._make.targets import has_labels
+from balanceidx._make.weights import weights as read_weights
 from balanceidx._plan import Plan
 
 
@@ -23,22 +24,24 @@ def ratio(
     min_per_batch: Mapping[Any, int] | None = None,
     max_repeats: float | None = None,
     item_weights: Any = None,
+    groups: Any = None,
 ) -> Plan:
     """Plan batches in which the classes have given shares.
 
     >>> import balanceidx as bx
     >>> plan = bx.ratio(["cat"] * 900 + ["dog"] * 100, {"cat": 0.75, "dog": 0.25}, batch_size=100)
-    >>> [int(n) for n in plan.draws_per_epoch]
+    >>> plan.draws(epoch=0).tolist()
     [750, 250]
 
     Parameters
     ----------
-    labels : array-like of shape (N,)
+    labels : array-like of shape (N,), ClassIndex, or Tree
         One label per item: integers, strings or booleans.
     target : str, mapping, array-like or target
         "natural", "balanced", "square_root" ("sqrt"), "effective_number"; {label: share}, or a pandas Series with the
         labels as its index; shares in the sorted order of the labels; or a target such as `Power(0.3)` or
-        `EffectiveNumber(0.99)`. Shares need not sum to 1.
+        `EffectiveNumber(0.99)`. Shares need not sum to 1. For a `Tree`: one name or target for every level, a tuple with
+        one target a level, or a nested mapping {label: {label: share}} that gives every class its share of the whole.
     batch_size : int
         Items in a global batch, all ranks together.
     epoch_size : int or str
@@ -47,11 +50,15 @@ def ratio(
         can appear: no class has fewer). A later epoch may begin in the middle of a pass over a class: then an item may
         come twice in it, or not at all, while over all epochs together the uses still differ by one at most.
     min_per_batch : mapping {label: int}, optional
-        At least so many items of the label in every global batch (and the m // world_size of it on every rank).
+        At least so many items of the label in every global batch (and the m // world_size of it on every rank). For a
+        `Tree`, a label of its first level, or the tuple of labels on the way to a node.
     max_repeats : float, optional
         No class gets more than this many times its size in draws per epoch.
     item_weights : array-like of floats, shape (N,), optional
         How often items are drawn relative to others of their class; items of weight 0 never are.
+    groups : array-like of shape (N,), optional
+        One group per item (a patient, a speaker, a video): a class draws its groups in turn, and each group its items.
+        Both are covered evenly, and no batch holds a group twice while the class has enough of them.
 
     Returns
     -------
@@ -64,10 +71,11 @@ def ratio(
 
     Notes
     -----
-    Draws are apportioned by largest remainder, so each class gets its share of the epoch to within one draw, unless a
-    minimum or a cap binds; what that takes or frees is shared among the other classes in proportion.
+    Draws are apportioned by largest remainder over a cycle of epochs (of 1,024, unless epochs are very long), so each
+    class gets its share of the cycle to within one draw, unless a minimum or a cap binds; what that takes or frees is
+    shared among the other classes in proportion. Every epoch holds the floor or the ceil of the class's mean.
     """
-    return _ratio(labels, target, batch_size, epoch_size, min_per_batch, max_repeats, item_weights)
+    return _ratio(labels, target, batch_size, epoch_size, min_per_batch, max_repeats, item_weights, groups)
 
 
 def _ratio(
@@ -75,30 +83,20 @@ def _ratio(
     target: Any,
     batch_size: int,
     epoch_size: int | str,
-    min_per_batch: Mapping[Any, int] | None,
+    min_per_batch: Any,
     max_repeats: float | None,
     item_weights: Any,
+    groups: Any,
     minima: str = "min_per_batch",
 ) -> Plan:
     """`ratio`, where errors give the argument `min_per_batch` the name `minima`."""
     size = _checks.batch_size(batch_size)
-    classes = classes_of(labels)
+    index = index_of(labels, groups)
     weights = None
     if item_weights is not None:
-        classes, weights = _weighted_members(classes, item_weights)
-    names: list[Any] = classes.labels.tolist()
-    goal = _targets.resolve(target, names)
-    shares = _targets.shares_of(goal, classes.sizes.tolist())
-    given = isinstance(goal, _targets.Explicit)  # the others leave empty classes out by themselves
-    for name, n, share in zip(names, classes.sizes.tolist(), shares, strict=True):
-        if n or (given and not share):
-            continue
-        raise ValueError(
-            f"`target` gives label {name!r} a share, but none of its items has a positive weight; "
-            f"give the label a share of 0 or its items a weight."
-        )
-    least = _minima(min_per_batch, names, size, minima)
-    return build(classes, weights, shares, size, epoch_size, least, _caps(max_repeats, classes), minima=minima)
+        index, weights = _weighted_members(index, item_weights)
+    levels = levels_of(index, target, min_per_batch, max_repeats, size, minima)
+    return build(index, levels, size, epoch_size, weights, minima=minima)
 
 
 def stratified(
@@ -109,6 +107,7 @@ def stratified(
     min_per_batch: Mapping[Any, int] | None = None,
     max_repeats: float | None = None,
     item_weights: Any = None,
+    groups: Any = None,
 ) -> Plan:
     """Plan batches that all look like the dataset: `ratio` with the target "natural".
 
@@ -127,6 +126,7 @@ def stratified(
         min_per_batch=min_per_batch,
         max_repeats=max_repeats,
         item_weights=item_weights,
+        groups=groups,
     )
 
 
@@ -138,6 +138,7 @@ def min_positives(
     epoch_size: int | str = "dataset",
     max_repeats: float | None = None,
     item_weights: Any = None,
+    groups: Any = None,
 ) -> Plan:
     """Plan batches with natural shares but at least `minimum[label]` items of a label in every batch.
 
@@ -154,42 +155,20 @@ def min_positives(
         At least so many items of the label in every global batch (and the m // world_size of it on every rank). A label
         whose natural share is larger keeps its share; one that is not named has no minimum. Not empty.
     """
-    if not isinstance(minimum, Mapping) or not minimum:
+    if not (isinstance(minimum, Mapping) or has_labels(minimum)) or not len(minimum):
         raise TypeError(f"`minimum` must be a mapping such as {{label: 4}}, not {minimum!r}.")
-    return _ratio(labels, "natural", batch_size, epoch_size, minimum, max_repeats, item_weights, minima="minimum")
+    return _ratio(labels, "natural", batch_size, epoch_size, minimum, max_repeats, item_weights, groups, "minimum")
 
 
-def _weighted_members(classes: Classes, item_weights: Any) -> tuple[Classes, npt.NDArray[np.float64]]:
-    array = _checks.weights("item_weights", item_weights)
-    if len(array) != classes.num_items:
-        hint = " (one weight per class?)" if len(array) == len(classes.labels) else ""
+def _weighted_members(index: ClassIndex, item_weights: Any) -> tuple[ClassIndex, npt.NDArray[np.float64]]:
+    if index._members is None:
+        raise ValueError("`item_weights` need an index of items; classes given by their lengths have equal weights.")
+    array = read_weights("item_weights", item_weights)
+    if len(array) != index.num_items:
+        hint = " (one weight per class?)" if len(array) == len(index.classes) else ""
         raise ValueError(
-            f"`item_weights` has {len(array)} entries for {classes.num_items} items{hint}; give one per item."
+            f"`item_weights` has {len(array)} entries for {index.num_items} items{hint}; give one per item."
         )
-    by_member = array[classes.members]
+    by_member = array[index._members]
     positive = by_member > 0
-    return classes.keep(positive), by_member[positive]
-
-
-def _minima(min_per_batch: Mapping[Any, int] | None, names: Sequence[Any], batch_size: int, argument: str) -> list[int]:
-    if min_per_batch is None:
-        return [0] * len(names)
-    if not isinstance(min_per_batch, Mapping):
-        raise TypeError(f"`{argument}` must be a mapping {{label: count}}, not {min_per_batch!r}.")
-    given = _targets.per_label(argument, min_per_batch, names, unnamed=0)
-    minima = [
-        _checks.integer(f"{argument}[{name!r}]", m, 0, _checks.MAX_BATCH) for name, m in zip(names, given, strict=True)
-    ]
-    if sum(minima) > batch_size:
-        raise ValueError(f"`{argument}` asks for {sum(minima)} items in every batch, but `batch_size` is {batch_size}.")
-    return minima
-
-
-def _caps(max_repeats: float | None, classes: Classes) -> list[int | None]:
-    if max_repeats is None:
-        return [None] * len(classes.labels)
-    if not _checks.finite(max_repeats) or max_repeats <= 0:
-        raise ValueError(f"`max_repeats` must be a positive finite number, not {max_repeats!r}.")
-    # 1.2 of ten items is twelve, though the float is a little less.
-    exact = max_repeats if isinstance(max_repeats, Fraction) else Fraction(repr(float(max_repeats)))
-    return [math.floor(exact * n) for n in classes.sizes.tolist()]
+    return index._keep(positive), by_member[positive]

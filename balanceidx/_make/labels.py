@@ -1,7 +1,6 @@
-"""From labels to classes: which items belong to each class, as one compact table."""
+"""Labels: what the user wrote becomes the distinct labels and the number of each item's label among them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,68 +11,9 @@ from balanceidx import _checks
 _CHUNK = 1 << 20
 
 
-@dataclass(frozen=True)
-class Classes:
-    """Items grouped by class.
-
-    Attributes
-    ----------
-    labels : array, shape (C,)
-        The distinct labels in sorted order; class c is `labels[c]`.
-    members : int32 or int64 array, shape (number of members,)
-        Items of class 0 ascending, then of class 1, and so on.
-    offsets : int64 array, shape (C + 1,)
-        The members of class c are `members[offsets[c] : offsets[c + 1]]`.
-    num_items : int
-        Items in the dataset; larger than `len(members)` when some items can never be drawn.
-    """
-
-    labels: npt.NDArray[Any]
-    members: npt.NDArray[np.signedinteger[Any]]
-    offsets: npt.NDArray[np.int64]
-    num_items: int
-
-    @property
-    def sizes(self) -> npt.NDArray[np.int64]:
-        """Number of members of each class, shape (C,)."""
-        return np.diff(self.offsets)
-
-    def keep(self, positions: npt.NDArray[np.bool_]) -> "Classes":
-        """The same classes with only the members at the chosen positions of the table."""
-        before = np.concatenate(([0], np.cumsum(positions, dtype=np.int64)))
-        return Classes(self.labels, self.members[positions], before[self.offsets], self.num_items)
-
-    def without_first(self) -> "Classes":
-        """The same items without the first class."""
-        begin = self.offsets[1]
-        return Classes(self.labels[1:], self.members[begin:], self.offsets[1:] - begin, self.num_items)
-
-
-def classes_of(labels: Any) -> Classes:
-    """Group items by label.
-
-    Parameters
-    ----------
-    labels : array-like, shape (N,)
-        Integers, strings or booleans.
-
-    Raises
-    ------
-    TypeError, ValueError
-        For labels that are empty, missing (None or NaN), floats, of mixed types, beyond 64 bits, or not
-        one-dimensional.
-    """
-    array = _checked(labels)
-    classes = group(*_encode(array))
-    if int(classes.sizes.max()) > _checks.MAX_POOL:
-        raise ValueError(f"a class has {int(classes.sizes.max())} items; the stream format allows 2**32 a class.")
-    return classes
-
-
-def group(labels: npt.NDArray[Any], codes: npt.NDArray[Any]) -> Classes:
-    """Group items whose class numbers are known."""
-    offsets = np.concatenate((np.zeros(1, np.int64), np.cumsum(_count(codes, len(labels)))))
-    return Classes(labels, _sorted_by_code(codes, len(labels)), offsets, len(codes))
+def encode(labels: Any, name: str = "labels") -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+    """Distinct labels and codes."""
+    return _encode(_checked(labels))
 
 
 def _checked(labels: Any) -> npt.NDArray[Any]:
@@ -181,27 +121,3 @@ def _shifted(part: npt.NDArray[Any], low: int) -> npt.NDArray[np.intp]:
 
 def _code_dtype(count: int) -> npt.DTypeLike:
     return np.min_scalar_type(count - 1)
-
-
-def _count(codes: npt.NDArray[Any], count: int) -> npt.NDArray[np.int64]:
-    total = np.zeros(count, np.int64)
-    for start in range(0, len(codes), _CHUNK):
-        total += np.bincount(codes[start : start + _CHUNK], minlength=count)
-    return total
-
-
-def _sorted_by_code(codes: npt.NDArray[Any], count: int) -> npt.NDArray[np.signedinteger[Any]]:
-    """Items sorted by code, ascending within each, in the smallest of int32 and int64."""
-    compact: type[np.signedinteger[Any]] = np.int32 if len(codes) <= 2**31 else np.int64
-    members: npt.NDArray[np.signedinteger[Any]] = np.empty(len(codes), compact)
-    if count <= 8:
-        # Few classes: one scan a class is faster than sorting, and needs no table of 64-bit positions.
-        filled = 0
-        for c in range(count):
-            for start in range(0, len(codes), _CHUNK):
-                found = np.flatnonzero(codes[start : start + _CHUNK] == c)
-                members[filled : filled + len(found)] = found + start
-                filled += len(found)
-        return members
-    members[:] = np.argsort(codes, kind="stable")
-    return members

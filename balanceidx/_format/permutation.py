@@ -1,13 +1,6 @@
-"""Keys, keyed permutations and hashed positions: the only randomness of stream format 1.
+"""Keyed permutations, evaluated at a point: random over all n! orders even for tiny n, never stored.
 
-Requirements, and what they led to:
-
-* the same integers on every platform, numpy release and framework: fixed-width unsigned arithmetic of our own;
-* an accelerator has no 64-bit integers by default: everything here is 32-bit, per index and in the key schedule;
-* random access: one index costs O(1), so permutations are evaluated at a point and never stored;
-* random over all n! orders even for tiny n: a Feistel network over mixed radices, see `permute`.
-
-`docs/stream-format.md` defines every function of this module for other languages.
+A Feistel network over mixed radices with cycle-walking; its inverse runs the rounds backwards.
 """
 
 import math
@@ -18,72 +11,10 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-UInt32 = npt.NDArray[np.uint32]
-
-# What a key is for: the third word that every key absorbs, so that no two uses share a key.
-CLASS_ORDER, TIME_OFFSET, BLOCK_ORDER, POOL, LINE_PHASE, INDEPENDENT, SLOT_OFFSET = range(1, 8)
+from balanceidx._format.keys import MULTIPLY_1, MULTIPLY_2, SHIFT_15, SHIFT_16, State, UInt32
 
 # Elements handled at a time: the six working arrays of a permutation (1.5 MiB) then stay in a core's caches.
 CHUNK = 1 << 16
-
-_WORD = 0xFFFFFFFF
-_GOLDEN = np.uint32(0x9E3779B9)
-_MULTIPLY_1 = np.uint32(0x7FEB352D)
-_MULTIPLY_2 = np.uint32(0x846CA68B)
-_SHIFT_15 = np.uint32(15)
-_SHIFT_16 = np.uint32(16)
-
-
-class State(NamedTuple):
-    """64 bits of key as two uint32 arrays of equal shape."""
-
-    u: UInt32
-    v: UInt32
-
-
-# The first 64 fractional bits of pi: nothing up the sleeve.
-INITIAL = State(np.array([0x243F6A88], np.uint32), np.array([0x85A308D3], np.uint32))
-
-
-def words(value: int) -> tuple[int, int]:
-    """Split an integer below 2**64 into its (low, high) 32-bit words."""
-    return value & _WORD, value >> 32 & _WORD
-
-
-def hash32(x: UInt32) -> UInt32:
-    """Bijective 32-bit hash: add the golden ratio, then the two-multiply mixer "lowbias32" (C. Wellons, 2018)."""
-    h = x + _GOLDEN
-    h ^= h >> _SHIFT_16
-    h *= _MULTIPLY_1
-    h ^= h >> _SHIFT_15
-    h *= _MULTIPLY_2
-    h ^= h >> _SHIFT_16
-    return h
-
-
-def absorb(state: State, word: "int | UInt32") -> State:
-    """Fold one 32-bit word into a key.
-
-    For a fixed word this is a bijection of the state, and any two consecutive words reach 2**64 different states:
-    distinct seeds, and distinct (step, block) or (epoch, step) of one seed, can never share a key.
-    """
-    u = state.u ^ (np.uint32(word) if isinstance(word, int) else word)
-    v = state.v + hash32(u)
-    return State(u + hash32(v), v)
-
-
-def key(seed: int, purpose: int, *rest: "int | UInt32") -> State:
-    """Key of a seed, a purpose and further words, absorbed one after the other; arrays broadcast."""
-    state = INITIAL
-    for word in (*words(seed), purpose, *rest):
-        state = absorb(state, word)
-    return state
-
-
-def below(state: State, n: int) -> int:
-    """Map a one-element key to an integer in [0, n): the high word of the 64-bit fraction u.v times n."""
-    return ((int(state.u[0]) << 32 | int(state.v[0])) * n) >> 64
-
 
 # (size below which, rounds): so many that the best test on pairs of places, against a network with ideal round
 # functions, needs about 10**10 places before it sees anything. Each pair of rounds divides what is left by the radix.
@@ -170,20 +101,33 @@ def permute(places: UInt32, domain: Domain, key: State) -> UInt32:
     generalised-Feistel construction) with cycle-walking: places of the rectangle high * low that lie outside the pool
     are sent through again until they fall inside, which is rare because the rectangle is hardly larger than the pool.
     """
+    return _apply(places, domain, key, _feistel)
+
+
+def unpermute(places: UInt32, domain: Domain, key: State) -> UInt32:
+    """Place that `permute` sends to each given place: the inverse, with the same arguments."""
+    return _apply(places, domain, key, _feistel_back)
+
+
+Network = Callable[[UInt32, Domain, State, UInt32], None]
+
+
+def _apply(places: UInt32, domain: Domain, key: State, network: Network) -> UInt32:
+    """Run a network on chunks; what leaves the pool goes through again until it falls inside."""
     if len(domain.last) > 1 and (domain.rounds != domain.rounds[0]).any():
-        return _permute_by_rounds(places, domain, key)
+        return _apply_by_rounds(places, domain, key, network)
     out = np.empty_like(places)
     per_row = max(1, places.size // max(1, len(places)))
     shared = CHUNK if len(domain.last) == 1 else CHUNK // 2  # a key and radices for every place take room too
     step = max(1, shared // per_row)
     for start in range(0, len(places), step):
         part = slice(start, start + step)
-        _feistel(places[part], domain.slice(part), _part(key, part), out[part])
+        network(places[part], domain.slice(part), _part(key, part), out[part])
     flat = out.reshape(-1)  # a view: `out` is contiguous
     outside = np.flatnonzero((out > domain.last).reshape(-1))
     if len(outside):
         again = State(*(_at(word, outside, places.shape) for word in key))
-        flat[outside] = permute(flat[outside], domain.take(outside), again)
+        flat[outside] = _apply(flat[outside], domain.take(outside), again, network)
     return out
 
 
@@ -202,12 +146,12 @@ def _part(key: State, part: slice) -> State:
     return key if len(key.u) == 1 else State(key.u[part], key.v[part])
 
 
-def _permute_by_rounds(places: UInt32, domain: Domain, key: State) -> UInt32:
+def _apply_by_rounds(places: UInt32, domain: Domain, key: State, network: Network) -> UInt32:
     out = np.empty_like(places)
     for count in np.unique(domain.rounds):
         chosen = np.flatnonzero(domain.rounds == count)
         part = key if len(key.u) == 1 else State(key.u[chosen], key.v[chosen])
-        out[chosen] = permute(places[chosen], domain.take(chosen), part)
+        out[chosen] = _apply(places[chosen], domain.take(chosen), part, network)
     return out
 
 
@@ -235,6 +179,35 @@ def _feistel(places: UInt32, domain: Domain, key: State, out: UInt32) -> None:
     left += right
 
 
+def _feistel_back(places: UInt32, domain: Domain, key: State, out: UInt32) -> None:
+    """All rounds backwards on one chunk."""
+    count = int(domain.rounds[0]) if len(domain.rounds) else 0
+    high, low = domain.high, domain.low
+    left = places // low
+    right = places - left * low
+    h = np.empty_like(right)
+    t = np.empty_like(right)
+    stride = key.v | np.uint32(1)
+    round_key = key.u + np.uint32(count) * stride
+    for _ in range(count // 2):
+        round_key = round_key - stride
+        _round_back(right, left, low, round_key, h, t)
+        round_key = round_key - stride
+        _round_back(left, right, high, round_key, h, t)
+    out[...] = left * low + right
+
+
+def _round_back(target: UInt32, source: UInt32, radix: UInt32, round_key: UInt32, h: UInt32, t: UInt32) -> None:
+    """target = (target - F(source)) mod radix."""
+    _hash(source, round_key, h, t)
+    h >>= SHIFT_16
+    h *= radix
+    h >>= SHIFT_16
+    np.subtract(target, h, out=t)
+    np.add(t, radix, out=h)
+    np.minimum(t, h, out=target)  # below 0 wraps to the top, so that adding the radix gives the smaller
+
+
 def _round_for(radix: UInt32) -> Callable[[UInt32, UInt32, UInt32, UInt32, UInt32, UInt32], None]:
     one = int(radix[0]) if len(radix) == 1 else 0
     return _round_of_a_power if one > 1 and one & (one - 1) == 0 else _round
@@ -243,9 +216,9 @@ def _round_for(radix: UInt32) -> Callable[[UInt32, UInt32, UInt32, UInt32, UInt3
 def _round(target: UInt32, source: UInt32, radix: UInt32, round_key: UInt32, h: UInt32, t: UInt32) -> None:
     """target = (target + F(source)) mod radix, where F is a keyed two-multiply hash scaled to [0, radix)."""
     _hash(source, round_key, h, t)
-    h >>= _SHIFT_16
+    h >>= SHIFT_16
     h *= radix
-    h >>= _SHIFT_16
+    h >>= SHIFT_16
     target += h
     # Both terms are below the radix, so the sum mod radix is the smaller of d and d - radix in unsigned arithmetic.
     np.subtract(target, radix, out=t)
@@ -262,7 +235,7 @@ def _round_of_a_power(target: UInt32, source: UInt32, radix: UInt32, round_key: 
 
 def _hash(source: UInt32, round_key: UInt32, h: UInt32, t: UInt32) -> None:
     np.bitwise_xor(source, round_key, out=h)
-    h *= _MULTIPLY_1
-    np.right_shift(h, _SHIFT_15, out=t)
+    h *= MULTIPLY_1
+    np.right_shift(h, SHIFT_15, out=t)
     h ^= t
-    h *= _MULTIPLY_2
+    h *= MULTIPLY_2

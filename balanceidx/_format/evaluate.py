@@ -1,0 +1,168 @@
+"""The evaluator: from (seed, epoch, steps, layout) to indices, through ledger, chapters, deal, pools and layout."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from balanceidx._format.chapters import Chapters
+from balanceidx._format.deal import Deal, Rows
+from balanceidx._format.halving import halve
+from balanceidx._format.keys import EPOCH_NODE, key
+from balanceidx._format.layout import Layout, by_class_targets, dealt_targets, shuffled_targets
+from balanceidx._format.ledger import Ledger, aligned
+from balanceidx._format.pools import Pools, SeededPools
+
+Int64 = npt.NDArray[np.int64]
+
+# Draws evaluated together: enough that a class's part fills the vector units, few enough to stay in the cache.
+_DRAWS_AT_ONCE = 1 << 18
+# From this many draws a class at a time, a loop over classes beats looking every draw's class up.
+_DRAWS_PER_CLASS = 1 << 11
+# Tables that are kept: those of the present, of what comes next, and two for whoever looks back.
+_TABLES_KEPT = 4
+
+
+class _Kept:
+    """The last few tables. They depend on their names alone, so losing them costs only time.
+
+    There is no lock, which a process that forks could take with it: of threads that race, each computes for itself.
+    """
+
+    def __init__(self) -> None:
+        self._tables: tuple[tuple[Any, Any], ...] = ()  # last used first
+
+    def get(self, name: Any, make: Any) -> Any:
+        kept = self._tables
+        if kept and kept[0][0] == name:
+            return kept[0][1]
+        found = next((table for at, table in kept if at == name), None)
+        if found is None:
+            found = make(*name)
+        others = tuple(one for one in kept if one[0] != name)
+        self._tables = ((name, found), *others[: _TABLES_KEPT - 1])
+        return found
+
+
+@dataclass(frozen=True)
+class Evaluator:
+    """What decides the indices, and the tables that were needed last.
+
+    Attributes
+    ----------
+    batch_size : int
+    chapters : Chapters
+    ledger : Ledger
+    pools : Pools
+    """
+
+    batch_size: int
+    chapters: Chapters
+    ledger: Ledger
+    pools: Pools
+    _deals: _Kept = field(default_factory=_Kept, init=False, repr=False)
+    _seeded: _Kept = field(default_factory=_Kept, init=False, repr=False)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the tables behind: whoever receives an evaluator makes its own."""
+        return {**self.__dict__, "_deals": _Kept(), "_seeded": _Kept()}
+
+    def freeze(self) -> None:
+        """Make all arrays read-only."""
+        pools = self.pools
+        for holder in (self.ledger, pools, pools.passes, pools.groups, pools.groups and pools.groups.passes, pools.lines):
+            for value in vars(holder).values() if holder is not None else ():
+                if isinstance(value, np.ndarray):
+                    value.flags.writeable = False
+
+    def indices(self, seed: int, epoch: int, start: int, stop: int, layout: Layout, order: str) -> Int64:
+        """Indices of one rank's part of the steps start .. stop - 1, batch after batch."""
+        width = layout.width
+        out = np.empty((stop - start) * width, np.int64)
+        pools = self.seeded(seed)
+        rows_at_once = max(1, _DRAWS_AT_ONCE // width)
+        done = start
+        while done < stop:
+            deal = self.deal_at(seed, epoch, done)
+            last = min(done + rows_at_once, stop, int(deal.starts[-1]))
+            part = out[(done - start) * width : (last - start) * width]
+            self._fill(part, deal, pools, seed, epoch, done, last, layout, order)
+            done = last
+        return out
+
+    def _fill(
+        self,
+        out: Int64,
+        deal: Deal,
+        pools: SeededPools,
+        seed: int,
+        epoch: int,
+        start: int,
+        stop: int,
+        layout: Layout,
+        order: str,
+    ) -> None:
+        rows = deal.rows(start, stop)
+        count = deal.order.shape[1]
+        if order == "by_class" or len(out) < count * _DRAWS_PER_CLASS:
+            classes, draws = deal.places(rows, layout)
+            if order == "shuffled":
+                targets = shuffled_targets(seed, epoch, start, stop, layout)
+            elif order == "dealt":
+                targets = dealt_targets(rows.slot_numbers(layout), layout.length)
+            else:
+                targets = by_class_targets(classes, layout.length)
+            out[targets] = pools.items(classes[:1] if count == 1 else classes, draws, epoch)
+            return
+        if order == "shuffled":
+            targets = shuffled_targets(seed, epoch, start, stop, layout)
+        else:
+            targets = dealt_targets(rows.slot_numbers(layout), layout.length)
+        _fill_by_class(out, targets, deal, pools, rows, layout, epoch)
+
+    def seeded(self, seed: int) -> SeededPools:
+        """The pools under a seed."""
+        pools: SeededPools = self._seeded.get((seed,), self.pools.seeded)
+        return pools
+
+    def deal_at(self, seed: int, epoch: int, step: int) -> Deal:
+        """The deal of the chapter of a step, and of some around it."""
+        first, last = aligned(self.chapters.of_step(step), self.chapters.count, len(self.ledger.cycle_draws))
+        deal: Deal = self._deals.get((seed, epoch, first, last), self._deal)
+        return deal
+
+    def _deal(self, seed: int, epoch: int, first: int, last: int) -> Deal:
+        draws, before = self.ledger.epoch(epoch)
+        if self.pools.independent:
+            before = np.zeros_like(before)  # its draws are numbered epoch by epoch
+        seats, within = halve(
+            self.ledger.hierarchy,
+            draws,
+            self.chapters.start,
+            self.chapters.levels,
+            first,
+            last,
+            key(seed, EPOCH_NODE, epoch),
+        )
+        starts = self.chapters.start(np.arange(first, last + 1))
+        return Deal.of(self.ledger.hierarchy, seats, before + within, starts, seed, epoch, first)
+
+
+def _fill_by_class(
+    out: Int64, targets: npt.NDArray[np.intp], deal: Deal, pools: SeededPools, rows: Rows, layout: Layout, epoch: int
+) -> None:
+    """Write the items of some batches class by class; `targets` says where the item of each place goes."""
+    first_places = rows.first_places(layout)
+    block_start = np.arange(len(rows.batch) * len(layout.first)) * layout.length
+    for number in range(deal.order.shape[1]):
+        first, length, draw = deal.runs(rows, number, first_places, layout.stride)
+        total = int(length.sum())
+        if total == 0:
+            continue
+        before = np.cumsum(length) - length
+        count = np.arange(total)
+        places = count + np.repeat(block_start + first - before, length)
+        count *= layout.stride
+        count += np.repeat(draw - before * layout.stride, length)
+        out[targets[places]] = pools.items(np.array([number]), count, epoch)

@@ -1,0 +1,142 @@
+"""Halving: the seats of a stretch of time are split into those of its first part and those of its second.
+
+A stretch of T' units has M_C = B' * T' seats. Its classes stand in a line, class i from seat M_i up to M_i+1, and its
+first T1 units get F(M_i+1) - F(M_i) of class i, with F(M) = floor((M * T1 + x) / T') and x drawn below T'. So every
+class, and every run of adjacent classes, gets the floor or the ceil of its part. `docs/promises.md` has the proofs.
+
+All nodes of a level are one step of array operations, and all lines are put in order in one.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from balanceidx._format.keys import LOW, SHIFT_32, State, UInt32, UInt64, absorb, below, high_low
+
+Int64 = npt.NDArray[np.int64]
+Intp = npt.NDArray[np.intp]
+
+# Products of seats and units below this fit 64 bits with room for x.
+_ONE_PRODUCT = 1 << 62
+
+
+@dataclass(frozen=True)
+class Level:
+    """Nodes of one level of a tree, in the order of their numbers.
+
+    Attributes
+    ----------
+    high, low : uint32 arrays, shape (nodes,)
+        Words of each node's label key.
+    parent : intp array, shape (nodes,)
+        Number of its parent in the level above; all 0 in the first.
+    """
+
+    high: UInt32
+    low: UInt32
+    parent: Intp
+
+
+@dataclass(frozen=True)
+class Hierarchy:
+    """How the classes of a line are put in order: level by level, by the keys of their labels; the last has the classes."""
+
+    levels: tuple[Level, ...]
+
+    @classmethod
+    def of(cls, keys: list[UInt64], parents: list[Intp]) -> "Hierarchy":
+        """Take label keys and parents of every level, top first."""
+        return cls(tuple(Level(*high_low(key), parent) for key, parent in zip(keys, parents, strict=True)))
+
+    def order(self, keys: State) -> Intp:
+        """Class at each place of the line of each key: shape (keys, classes).
+
+        The children of a node stand in ascending order of word u of the key after it has absorbed their labels' keys,
+        and of their numbers where these are equal.
+        """
+        rows = keys.reshape(-1, 1)
+        order: Intp | None = None
+        for level in self.levels:
+            u = absorb(absorb(rows, level.high), level.low).u.astype(np.uint64)
+            u <<= SHIFT_32
+            if order is None:
+                u |= np.arange(u.shape[1], dtype=np.uint64)
+                u.sort(axis=1)
+                u &= LOW
+                order = u.astype(np.intp)
+            else:
+                rank = np.empty(order.shape, np.uint64)
+                np.put_along_axis(rank, order, np.arange(order.shape[1], dtype=np.uint64)[None], 1)
+                u >>= SHIFT_32
+                u |= rank[:, level.parent] << SHIFT_32
+                order = np.argsort(u, axis=1, kind="stable")
+        assert order is not None
+        return order
+
+
+def halve(
+    hierarchy: Hierarchy,
+    seats: Int64,
+    mark: Callable[[Int64], Int64],
+    levels: int,
+    first: int,
+    last: int,
+    prefix: State,
+) -> tuple[Int64, Int64]:
+    """Halve a stretch of time `levels` times, and return what its parts first .. last - 1 of 2**levels get.
+
+    Parameters
+    ----------
+    seats : int64 array, shape (C,)
+        Of every class in the whole stretch.
+    mark : callable
+        Unit of time at which each part begins.
+    prefix : State of shape (1,)
+        Key of the stretch; a node is absorbed as its level and its number, both from 0.
+
+    Returns
+    -------
+    seats, before : int64 arrays, shape (last - first, C)
+        Seats of every class in each part, and in all parts of the stretch before it.
+    """
+    spans = [(first >> (levels - level), ((last - 1) >> (levels - level)) + 1) for level in range(levels + 1)]
+    here, before = seats[None], np.zeros((1, len(seats)), np.int64)
+    if not levels:
+        return here, before
+    level_of = np.repeat(np.arange(levels), [end - begin for begin, end in spans[:-1]])
+    numbers = np.concatenate([np.arange(begin, end) for begin, end in spans[:-1]])
+    keys = absorb(absorb(prefix, level_of.astype(np.uint32)), numbers.astype(np.uint32))
+    orders = hierarchy.order(keys)
+    width = levels - level_of
+    begin, middle, end = (mark(at) for at in (numbers << width, (2 * numbers + 1) << (width - 1), (numbers + 1) << width))
+    units, first_units = end - begin, middle - begin
+    x = below(keys, units.astype(np.uint64)).astype(np.int64)
+    done = 0
+    for level in range(levels):
+        count = spans[level][1] - spans[level][0]
+        part = slice(done, done + count)
+        done += count
+        order = orders[part]
+        line = np.cumsum(np.take_along_axis(here, order, 1), axis=1)
+        line = _first_part(line, units[part, None], first_units[part, None], x[part, None])
+        line[:, 1:] -= line[:, :-1].copy()
+        gets = np.empty_like(line)
+        np.put_along_axis(gets, order, line, 1)
+        inside = slice(spans[level + 1][0] - 2 * spans[level][0], spans[level + 1][1] - 2 * spans[level][0])
+        here = np.stack((gets, here - gets), axis=1).reshape(-1, len(seats))[inside]
+        before = np.stack((before, before + gets), axis=1).reshape(-1, len(seats))[inside]
+    return here, before
+
+
+def _first_part(seats: Int64, units: Int64, first_units: Int64, x: Int64) -> Int64:
+    """F(M): seats of the first part below M, for M = `seats`."""
+    if int(seats[:, -1].max()) * int(first_units.max()) < _ONE_PRODUCT:
+        whole: Int64 = (seats * first_units + x) // units
+        return whole
+    # 64 bits do for the parts: M mod T' and T1 are below 2**32, and T1 is at most half of T' and a half.
+    quotient = seats // units
+    rest = seats - quotient * units
+    parts: Int64 = quotient * first_units + (rest * first_units + x) // units
+    return parts

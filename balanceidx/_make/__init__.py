@@ -1,0 +1,1 @@
+"""From data to a plan: runs once, when a plan is made."""
