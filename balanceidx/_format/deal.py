@@ -18,11 +18,15 @@ import numpy as np
 import numpy.typing as npt
 
 from balanceidx._format.keys import CLASS_ORDER, SLOT_OFFSET, TIME_OFFSET, absorb, below, key
-from balanceidx._format.halving import Hierarchy
+from balanceidx._format.halving import Hierarchy, along
 from balanceidx._format.layout import Layout
 
 Int64 = npt.NDArray[np.int64]
 Intp = npt.NDArray[np.intp]
+
+# Where a table of the class of every seat beats a search: at most so many seats a class, and so many a seat wanted.
+_SEATS_PER_CLASS = 16
+_SEARCHES_PER_SEAT = 4
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,12 @@ class Rows:
         inverses = np.array([pow(u, -1, stride) for u in multipliers.tolist()], np.int64)
         first: Int64 = past * inverses[which.reshape(-1, 1)] % stride
         return first
+
+    def sort(self) -> tuple["Rows", Intp]:
+        """The same rows in the order of their batches, and which row stood where."""
+        order = np.lexsort((self.batch[:, 0], self.chapter[:, 0]))
+        arrays = (self.chapter, self.batch, self.length, self.slot_multiplier, self.slot_shift)
+        return Rows(*(array[order] for array in arrays), self.batch_size), order  # type: ignore[arg-type]
 
     def slots(self, places: Int64) -> Int64:
         """Slot of each place: shape (batches, ...)."""
@@ -122,13 +132,13 @@ class Deal:
         )
         order = hierarchy.order(order_key)
         length = np.diff(starts)
-        ends = np.cumsum(np.take_along_axis(seats, order, 1), axis=1)
+        ends = np.cumsum(along(seats, order), axis=1)
         batch_size = int(ends[0, -1]) // int(length[0])
         above = ends // length[:, None]
         high = ends - above * length[:, None]
         quotient, low, begin = _shifted(above), _shifted(high), _shifted(ends)
         begin += (starts[:-1] * batch_size)[:, None]
-        base = np.take_along_axis(before, order, 1)
+        base = along(before, order)
         base -= quotient
         above -= quotient
         lengths, which = np.unique(length, return_inverse=True)
@@ -205,13 +215,16 @@ class Deal:
         return first.reshape(-1), (last - first).reshape(-1), draw.reshape(-1)
 
     def places(self, rows: Rows, layout: Layout) -> tuple[Intp, Int64]:
-        """Class, and draw number, of every place: shape (batches, blocks, block length), flattened."""
-        first = rows.first_places(layout)
-        place = (first[:, :, None] + layout.stride * np.arange(layout.length)).reshape(len(rows.batch), -1)
-        b = rows.batch
-        seat = place * rows.length
-        seat += b + self.starts[rows.chapter] * self.batch_size
-        at = np.searchsorted(self.begin.reshape(-1), seat, side="right") - 1
+        """Class, and draw number, of every place: shape (blocks, block length, batches), flattened.
+
+        With batches in the order of their numbers, these are seats along the line: tables are read in order.
+        """
+        first = rows.first_places(layout).T[:, None]
+        place = (first + (layout.stride * np.arange(layout.length))[:, None]).reshape(-1, len(rows.batch))
+        b = rows.batch.reshape(-1)
+        seat = place * rows.length.reshape(-1)
+        seat += b + self.starts[rows.chapter.reshape(-1)] * self.batch_size
+        at = self._line_at(seat)
         draw = self.slope.reshape(-1)[at]
         draw *= b
         draw += place
@@ -219,6 +232,23 @@ class Deal:
         draw += np.minimum(self.high.reshape(-1)[at], b)
         draw -= np.minimum(self.low.reshape(-1)[at], b + 1)
         return self.order.reshape(-1)[at].reshape(-1), draw.reshape(-1)
+
+    def _line_at(self, seat: Int64) -> Intp:
+        """Which entry of the lines, all in a row, holds each seat: the last one that begins at or before it."""
+        begin = self.begin.reshape(-1)
+        seats = int(self.starts[-1] - self.starts[0]) * self.batch_size
+        if seats > _SEATS_PER_CLASS * len(begin) or seats > _SEARCHES_PER_SEAT * seat.size:
+            at: Intp = np.searchsorted(begin, seat, side="right")
+            at -= 1
+            return at
+        return self._owner[seat - begin[0]]
+
+    @cached_property
+    def _owner(self) -> npt.NDArray[np.intp]:
+        """Entry of the lines that holds each seat: cheaper than a search for every seat, where there are few a class."""
+        begin = self.begin.reshape(-1)
+        end = int(self.starts[-1]) * self.batch_size
+        return np.repeat(np.arange(len(begin)), np.diff(begin, append=end))
 
     @cached_property
     def _position(self) -> Intp:

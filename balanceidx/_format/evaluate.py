@@ -15,6 +15,7 @@ from balanceidx._format.ledger import Ledger, aligned
 from balanceidx._format.pools import Pools, SeededPools
 
 Int64 = npt.NDArray[np.int64]
+Intp = npt.NDArray[np.intp]
 
 # Draws evaluated together: enough that a class's part fills the vector units, few enough to stay in the cache.
 _DRAWS_AT_ONCE = 1 << 18
@@ -81,45 +82,23 @@ class Evaluator:
         width = layout.width
         out = np.empty((stop - start) * width, np.int64)
         pools = self.seeded(seed)
-        rows_at_once = max(1, _DRAWS_AT_ONCE // width)
+        steps_at_once = max(1, _DRAWS_AT_ONCE // width)
         done = start
         while done < stop:
             deal = self.deal_at(seed, epoch, done)
-            last = min(done + rows_at_once, stop, int(deal.starts[-1]))
+            last = min(done + steps_at_once, stop, int(deal.starts[-1]))
             part = out[(done - start) * width : (last - start) * width]
-            self._fill(part, deal, pools, seed, epoch, done, last, layout, order)
-            done = last
-        return out
-
-    def _fill(
-        self,
-        out: Int64,
-        deal: Deal,
-        pools: SeededPools,
-        seed: int,
-        epoch: int,
-        start: int,
-        stop: int,
-        layout: Layout,
-        order: str,
-    ) -> None:
-        rows = deal.rows(start, stop)
-        count = deal.order.shape[1]
-        if order == "by_class" or len(out) < count * _DRAWS_PER_CLASS:
-            classes, draws = deal.places(rows, layout)
+            rows, targets = deal.rows(done, last), None
             if order == "shuffled":
-                targets = shuffled_targets(seed, epoch, start, stop, layout)
+                targets = shuffled_targets(seed, epoch, done, last, layout)
             elif order == "dealt":
                 targets = dealt_targets(rows.slot_numbers(layout), layout.length)
+            if targets is None or len(part) < deal.order.shape[1] * _DRAWS_PER_CLASS:
+                _fill_by_place(part, targets, deal, pools, rows, layout, epoch)
             else:
-                targets = by_class_targets(classes, layout.length)
-            out[targets] = pools.items(classes[:1] if count == 1 else classes, draws, epoch)
-            return
-        if order == "shuffled":
-            targets = shuffled_targets(seed, epoch, start, stop, layout)
-        else:
-            targets = dealt_targets(rows.slot_numbers(layout), layout.length)
-        _fill_by_class(out, targets, deal, pools, rows, layout, epoch)
+                _fill_by_class(part, targets, deal, pools, rows, layout, epoch)
+            done = last
+        return out
 
     def seeded(self, seed: int) -> SeededPools:
         """The pools under a seed."""
@@ -149,8 +128,27 @@ class Evaluator:
         return Deal.of(self.ledger.hierarchy, seats, before + within, starts, seed, epoch, first)
 
 
+def _fill_by_place(
+    out: Int64, targets: Intp | None, deal: Deal, pools: SeededPools, rows: Rows, layout: Layout, epoch: int
+) -> None:
+    """Write the items of some batches, looking up the class of every place.
+
+    `targets` says where the item of each place goes; None groups each block by class.
+    """
+    rows, row_order = rows.sort()
+    classes, draws = deal.places(rows, layout)
+    items = pools.items(classes[:1] if deal.order.shape[1] == 1 else classes, draws, epoch)
+    if targets is None:
+        by_block = classes.reshape(layout.width, -1).T.reshape(-1, layout.length)
+        starts = row_order[:, None] * layout.width + layout.length * np.arange(len(layout.first))
+        by_row = by_class_targets(by_block) + starts.reshape(-1, 1)
+    else:
+        by_row = targets.reshape(-1, layout.width)[row_order]
+    out[by_row.reshape(-1, layout.width).T.reshape(-1)] = items
+
+
 def _fill_by_class(
-    out: Int64, targets: npt.NDArray[np.intp], deal: Deal, pools: SeededPools, rows: Rows, layout: Layout, epoch: int
+    out: Int64, targets: Intp, deal: Deal, pools: SeededPools, rows: Rows, layout: Layout, epoch: int
 ) -> None:
     """Write the items of some batches class by class; `targets` says where the item of each place goes."""
     first_places = rows.first_places(layout)

@@ -9,6 +9,7 @@ All nodes of a level are one step of array operations, and all lines are put in 
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +19,8 @@ from balanceidx._format.keys import LOW, SHIFT_32, State, UInt32, UInt64, absorb
 Int64 = npt.NDArray[np.int64]
 Intp = npt.NDArray[np.intp]
 
+# From this many classes on, numpy is faster row by row.
+_LONG_ROW = 1 << 10
 # Products of seats and units below this fit 64 bits with room for x.
 _ONE_PRODUCT = 1 << 62
 
@@ -50,6 +53,13 @@ class Hierarchy:
         """Take label keys and parents of every level, top first."""
         return cls(tuple(Level(*high_low(key), parent) for key, parent in zip(keys, parents, strict=True)))
 
+    @cached_property
+    def _words(self) -> tuple[tuple[UInt32, UInt32], ...]:
+        """High and low words of every level; one high word for all where they agree, as those of small integers do."""
+        return tuple(
+            (level.high[:1] if (level.high == level.high[0]).all() else level.high, level.low) for level in self.levels
+        )
+
     def order(self, keys: State) -> Intp:
         """Class at each place of the line of each key: shape (keys, classes).
 
@@ -58,8 +68,8 @@ class Hierarchy:
         """
         rows = keys.reshape(-1, 1)
         order: Intp | None = None
-        for level in self.levels:
-            u = absorb(absorb(rows, level.high), level.low).u.astype(np.uint64)
+        for level, (high, low) in zip(self.levels, self._words, strict=True):
+            u = absorb(absorb(rows, high), low).u.astype(np.uint64)
             u <<= SHIFT_32
             if order is None:
                 u |= np.arange(u.shape[1], dtype=np.uint64)
@@ -74,6 +84,25 @@ class Hierarchy:
                 order = np.argsort(u, axis=1, kind="stable")
         assert order is not None
         return order
+
+
+def along(values: Int64, order: Intp) -> Int64:
+    """Values of every row in the order of the row."""
+    if values.shape[1] < _LONG_ROW:
+        return np.take_along_axis(values, order, 1)
+    taken = np.empty(order.shape, values.dtype)
+    for row, at, out in zip(np.broadcast_to(values, order.shape), order, taken, strict=True):
+        np.take(row, at, out=out)
+    return taken
+
+
+def put_along(out: Int64, order: Intp, values: Int64) -> None:
+    """Write values, in the order of each row, back to where they belong: the inverse of `along`."""
+    if values.shape[1] < _LONG_ROW:
+        np.put_along_axis(out, order, values, 1)
+        return
+    for row, at, value in zip(out, order, values, strict=True):
+        row[at] = value
 
 
 def halve(
@@ -119,11 +148,11 @@ def halve(
         part = slice(done, done + count)
         done += count
         order = orders[part]
-        line = np.cumsum(np.take_along_axis(here, order, 1), axis=1)
+        line = np.cumsum(along(here, order), axis=1)
         line = _first_part(line, units[part, None], first_units[part, None], x[part, None])
         line[:, 1:] -= line[:, :-1].copy()
         gets = np.empty_like(line)
-        np.put_along_axis(gets, order, line, 1)
+        put_along(gets, order, line)
         inside = slice(spans[level + 1][0] - 2 * spans[level][0], spans[level + 1][1] - 2 * spans[level][0])
         here = np.stack((gets, here - gets), axis=1).reshape(-1, len(seats))[inside]
         before = np.stack((before, before + gets), axis=1).reshape(-1, len(seats))[inside]

@@ -61,11 +61,11 @@ def dealt_targets(slot_numbers: Int64, length: int) -> Intp:
     return numbers.astype(np.intp, copy=False).reshape(-1)
 
 
-def by_class_targets(classes: Intp, length: int) -> Intp:
-    """Where the item of each place of each block goes when a block is sorted by class, places in order within each."""
-    rows = classes.reshape(-1, length)
-    order = np.argsort(rows, axis=1, kind="stable")
-    targets = np.empty_like(order)
-    starts = np.arange(len(rows))[:, None] * length
-    np.put_along_axis(targets, order, starts + np.arange(length), 1)
-    return targets.reshape(-1)
+def by_class_targets(classes: Intp) -> Intp:
+    """Where each place of each block goes, within the row of its block, when blocks are sorted by class.
+
+    `classes` has one row per block, with its places in ascending order, which they keep within a class.
+    """
+    targets = np.empty_like(classes)
+    np.put_along_axis(targets, np.argsort(classes, axis=1, kind="stable"), np.arange(classes.shape[1])[None], 1)
+    return targets

@@ -27,7 +27,7 @@ def rounds_for(n: int) -> int:
 
 
 class Domain(NamedTuple):
-    """Sizes of the permutations of a number of pools, shape (1,) or one entry per place to permute.
+    """Sizes of the permutations of a number of pools: one entry if all are alike, else one per pool or place.
 
     `high` and `low` are the two radices whose product covers the pool: a place x is high digit x // low and low digit
     x % low. One of them is even, because with two odd radices small permutations keep a parity bias for ever.
@@ -45,6 +45,8 @@ class Domain(NamedTuple):
         high, low = _radices(distinct)
         rounds = np.array([rounds_for(n) for n in distinct.tolist()], np.uint8)
         tables = high.astype(np.uint32), low.astype(np.uint32), (distinct - 1).astype(np.uint32), rounds
+        if len(distinct) == 1:
+            return cls(*tables)
         place = inverse.reshape(-1)
         return cls(*(table[place] for table in tables))  # type: ignore[arg-type]
 
