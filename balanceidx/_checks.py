@@ -112,3 +112,15 @@ def one_dimensional(name: str, values: Any) -> npt.NDArray[Any]:
     if not len(array):
         raise ValueError(f"`{name}` is empty: there is nothing to draw from.")
     return array
+
+
+def items(value: Any, num_items: int) -> npt.NDArray[np.int64]:
+    """Check item numbers: one, or a one-dimensional array-like of them."""
+    array = np.atleast_1d(np.asarray(value))
+    if array.dtype.kind not in "iu" or array.ndim != 1:
+        raise TypeError(f"`items` must be integers, one or a one-dimensional array, not {array.dtype} of {array.shape}.")
+    outside = np.flatnonzero((array < 0) | (array >= num_items))
+    if len(outside):
+        at = int(outside[0])
+        raise ValueError(f"`items` must be in [0, {num_items}), but entry {at} is {int(array[at])}.")
+    return array.astype(np.int64)

@@ -11,7 +11,9 @@ import numpy.typing as npt
 from balanceidx import _checks
 from balanceidx._fingerprint import fingerprint_of
 from balanceidx._format.evaluate import Evaluator
+from balanceidx._format.inverse import Inverse
 from balanceidx._format.layout import Layout
+from balanceidx._format.lookup import Coverage, Lookup, Use
 from balanceidx._position import Position, read
 from balanceidx._stream import Stream
 
@@ -61,6 +63,10 @@ class Plan:
         for array in (self.classes, self.sizes):
             array.flags.writeable = False
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the tables of look-ups behind."""
+        return {name: value for name, value in self.__dict__.items() if name != "_lookup"}
+
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Make the arrays of a copy read-only too."""
         self.__dict__.update(state)
@@ -72,6 +78,10 @@ class Plan:
             f"Plan(batch_size={self.batch_size}, steps_per_epoch={self.steps_per_epoch}, num_items={self.num_items}, "
             f"classes={len(self.classes)}, fingerprint={self.fingerprint!r})"
         )
+
+    def __bool__(self) -> bool:
+        """True: `if plan` asks whether there is one."""
+        return True
 
     def __len__(self) -> NoReturn:
         """Refuse: a plan has no length."""
@@ -103,7 +113,7 @@ class Plan:
         -------
         int64 array, shape (C,)
         """
-        draws, _ = self._evaluator.ledger.epoch(_checks.epoch(epoch))
+        draws, _ = self._evaluator.ledger.epoch(self._epoch(epoch))
         return draws.copy()
 
     @property
@@ -239,6 +249,106 @@ class Plan:
         """
         return read(self, state)
 
+    def where(self, item: int, seed: int, *, epoch: int = 0, world_size: int = 1, blocks: int = 1) -> list[Use]:
+        """Where an item is used in an epoch: computed, without a log.
+
+        >>> import balanceidx as bx
+        >>> plan = bx.ratio([0] * 90 + [1] * 10, batch_size=10)
+        >>> uses = plan.where(95, seed=0)
+        >>> len(uses)  # fifty draws of ten items
+        5
+        >>> step, rank, position = uses[0]
+        >>> int(plan.batch_indices(0, step, rank)[position])
+        95
+
+        Parameters
+        ----------
+        item : int in [0, num_items)
+        seed, epoch, world_size, blocks : int
+            As in `batch_indices`.
+
+        Returns
+        -------
+        list of Use(step, rank, position), in step order
+            `position` counts in that rank's `batch_indices`, in the order "shuffled".
+
+        Raises
+        ------
+        TypeError, ValueError
+            For an argument outside its range, and for independent draws, which cannot be asked backwards.
+        """
+        number = _checks.integer("item", item, 0, self.num_items, f"of {self.num_items} in the dataset")
+        _checks.layout(self.batch_size, 0, world_size, blocks)
+        return self._lookup.where(number, _checks.seed(seed), self._epoch(epoch), world_size, blocks)
+
+    def uses(self, items: Any, seed: int, *, until: tuple[int, int]) -> Int64:
+        """How often items were used before a position, since the beginning of the run: computed, without a log.
+
+        >>> import balanceidx as bx
+        >>> plan = bx.ratio([0] * 90 + [1] * 10, batch_size=10)
+        >>> plan.uses([3, 95], seed=0, until=(2, 0)).tolist()  # two epochs of fifty draws of each class
+        [1, 10]
+
+        Parameters
+        ----------
+        items : int or array-like of ints, shape (k,)
+            Each in [0, num_items).
+        seed : int in [0, 2**64)
+        until : (epoch, step)
+            The batch that comes next; all batches before it count.
+
+        Returns
+        -------
+        int64 array, shape (k,)
+
+        Raises
+        ------
+        TypeError, ValueError
+            For an argument outside its range, and for independent draws, which cannot be asked backwards.
+        """
+        wanted = _checks.items(items, self.num_items)
+        return self._lookup.uses(wanted, _checks.seed(seed), *self._until(until))
+
+    def coverage(self, seed: int, *, until: tuple[int, int]) -> Coverage:
+        """Draws, items seen and items not yet seen of every class before a position.
+
+        >>> import balanceidx as bx
+        >>> plan = bx.ratio([0] * 90 + [1] * 10, batch_size=10)
+        >>> plan.coverage(seed=0, until=(1, 0)).unseen.tolist()  # fifty draws of ninety items
+        [40, 0]
+
+        Parameters
+        ----------
+        seed, until
+            As in `uses`.
+
+        Returns
+        -------
+        Coverage(draws, seen, unseen) of int64 arrays, each of shape (C,)
+
+        Raises
+        ------
+        TypeError, ValueError
+            For an argument outside its range, and for independent draws, which cannot be asked backwards.
+        """
+        return self._lookup.coverage(_checks.seed(seed), *self._until(until))
+
+    def _until(self, until: Any) -> tuple[int, int]:
+        if not isinstance(until, (tuple, list)) or len(until) != 2:
+            raise TypeError(f"`until` must be a pair (epoch, step), not {until!r}.")
+        steps = self.steps_per_epoch
+        epoch = _checks.integer("until[0]", until[0], 0, _checks.MAX_EPOCHS, "the epoch")
+        return self._epoch(epoch), _checks.integer("until[1]", until[1], 0, steps + 1, f"the step, of {steps} an epoch")
+
+    @cached_property
+    def _lookup(self) -> Lookup:
+        if self._evaluator.pools.independent:
+            raise ValueError(
+                "a plan made with `iid=True` draws at random and cannot be asked backwards; make it without `iid`, or "
+                "count over plan.epoch_indices(...)."
+            )
+        return Lookup(self._evaluator, Inverse(self._evaluator.pools, self.num_items))
+
     def _fingerprints(self, epoch: int, step: int) -> tuple[str, ...]:
         """Fingerprints that a state of this position may carry, first the one that it is given."""
         return (self.fingerprint,)
@@ -248,5 +358,14 @@ class Plan:
     ) -> Int64:
         layout = Layout.of(self.batch_size, *_checks.layout(self.batch_size, rank, world_size, blocks))
         return self._evaluator.indices(
-            _checks.seed(seed), _checks.epoch(epoch), start, stop, layout, _checks.order(order)
+            _checks.seed(seed), self._epoch(epoch), start, stop, layout, _checks.order(order)
         )
+
+    def _epoch(self, epoch: Any) -> int:
+        """Check an epoch, whose draws must be countable with 63 bits."""
+        number, draws = _checks.epoch(epoch), self.steps_per_epoch * self.batch_size
+        if (number + 1) * draws >= 2**63:
+            raise ValueError(
+                f"`epoch` (={number}) is too late for epochs of {draws} draws: a run has fewer than 2**63 draws."
+            )
+        return number

@@ -255,6 +255,21 @@ class Deal:
         """Position of each class in each line: shape (chapters, C)."""
         return np.argsort(self.order, axis=1)
 
+    def span(self, chapter: int) -> tuple[Int64, Int64]:
+        """Draws of each class before a chapter and with it, shape (C,)."""
+        length = int(self.starts[chapter + 1] - self.starts[chapter])
+        first = self.base[chapter] + self.quotient[chapter]
+        last = first + self.slope[chapter] * length + self.high[chapter] - self.low[chapter]
+        at = self._position[chapter]
+        return first[at], last[at]
+
+    def draws_of(self, number: int) -> tuple[Int64, int]:
+        """Draws of a class before each chapter of the table, shape (chapters,), and behind the last."""
+        chapters = np.arange(len(self.order))
+        at = chapters, self._position[:, number]
+        _, last = self.span(len(chapters) - 1)
+        return self.base[at] + self.quotient[at], int(last[number])
+
     def locate(self, chapter: Intp, classes: Intp, draws: Int64) -> tuple[Int64, Int64]:
         """Batch and place of draws of the run, each in the given chapter of this table: the inverse of `places`."""
         at = chapter, self._position[chapter, classes]

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from balanceidx._format.chapters import Chapters
 from balanceidx._format.deal import Deal, Rows
-from balanceidx._format.halving import halve
+from balanceidx._format.halving import halve, part_of
 from balanceidx._format.keys import EPOCH_NODE, key
 from balanceidx._format.layout import Layout, by_class_targets, dealt_targets, shuffled_targets
 from balanceidx._format.ledger import Ledger, aligned
@@ -110,6 +110,13 @@ class Evaluator:
         first, last = aligned(self.chapters.of_step(step), self.chapters.count, len(self.ledger.cycle_draws))
         deal: Deal = self._deals.get((seed, epoch, first, last), self._deal)
         return deal
+
+    def step_near(self, seed: int, epoch: int, number: int, draw: int) -> int:
+        """First step of the chapter that holds a draw of class `number`, counted within the epoch."""
+        draws, _ = self.ledger.epoch(epoch)
+        chapters, prefix = self.chapters, key(seed, EPOCH_NODE, epoch)
+        part = part_of(self.ledger.hierarchy, draws, chapters.start, chapters.levels, prefix, number, draw)
+        return int(chapters.start(np.array([part]))[0])
 
     def _deal(self, seed: int, epoch: int, first: int, last: int) -> Deal:
         draws, before = self.ledger.epoch(epoch)

@@ -138,25 +138,61 @@ def halve(
     numbers = np.concatenate([np.arange(begin, end) for begin, end in spans[:-1]])
     keys = absorb(absorb(prefix, level_of.astype(np.uint32)), numbers.astype(np.uint32))
     orders = hierarchy.order(keys)
-    width = levels - level_of
-    begin, middle, end = (mark(at) for at in (numbers << width, (2 * numbers + 1) << (width - 1), (numbers + 1) << width))
-    units, first_units = end - begin, middle - begin
-    x = below(keys, units.astype(np.uint64)).astype(np.int64)
+    units, first_units, x = _measures(mark, numbers, levels - level_of, keys)
     done = 0
     for level in range(levels):
-        count = spans[level][1] - spans[level][0]
-        part = slice(done, done + count)
-        done += count
-        order = orders[part]
-        line = np.cumsum(along(here, order), axis=1)
-        line = _first_part(line, units[part, None], first_units[part, None], x[part, None])
-        line[:, 1:] -= line[:, :-1].copy()
-        gets = np.empty_like(line)
-        put_along(gets, order, line)
+        part = slice(done, done + spans[level][1] - spans[level][0])
+        done = part.stop
+        gets = _split(here, orders[part], units[part], first_units[part], x[part])
         inside = slice(spans[level + 1][0] - 2 * spans[level][0], spans[level + 1][1] - 2 * spans[level][0])
         here = np.stack((gets, here - gets), axis=1).reshape(-1, len(seats))[inside]
         before = np.stack((before, before + gets), axis=1).reshape(-1, len(seats))[inside]
     return here, before
+
+
+def part_of(
+    hierarchy: Hierarchy,
+    seats: Int64,
+    mark: Callable[[Int64], Int64],
+    levels: int,
+    prefix: State,
+    number: int,
+    draw: int,
+) -> int:
+    """Which of the 2**levels parts holds a draw of class `number`: `halve` backwards, one node a level."""
+    part = 0
+    for level in range(levels):
+        width = levels - level
+        keys = absorb(absorb(prefix, level), part)
+        nodes = np.array([part])
+        units, first_units, x = _measures(mark, nodes, np.array([width]), keys)
+        gets = _split(seats[None], hierarchy.order(keys), units, first_units, x)[0]
+        part *= 2
+        if draw < gets[number]:
+            seats = gets
+        else:
+            draw -= int(gets[number])
+            seats, part = seats - gets, part + 1
+    return part
+
+
+def _measures(
+    mark: Callable[[Int64], Int64], numbers: Int64, width: Int64, keys: State
+) -> tuple[Int64, Int64, Int64]:
+    """T', T1 and x of nodes, each of 2**width parts; shape (nodes, 1)."""
+    begin, middle, end = (mark(at) for at in (numbers << width, (2 * numbers + 1) << (width - 1), (numbers + 1) << width))
+    units = end - begin
+    x = below(keys, units.astype(np.uint64)).astype(np.int64)
+    return units[:, None], (middle - begin)[:, None], x[:, None]
+
+
+def _split(seats: Int64, order: Intp, units: Int64, first_units: Int64, x: Int64) -> Int64:
+    """Seats of every class in the first part of every node."""
+    line = _first_part(np.cumsum(along(seats, order), axis=1), units, first_units, x)
+    line[:, 1:] -= line[:, :-1].copy()
+    gets = np.empty_like(line)
+    put_along(gets, order, line)
+    return gets
 
 
 def _first_part(seats: Int64, units: Int64, first_units: Int64, x: Int64) -> Int64:

@@ -151,15 +151,15 @@ class SeededPools:
 
         In independent pools the numbers are those within the epoch.
         """
-        places = self._places(classes, draws.astype(np.uint64), epoch)
+        places = self.places(classes, draws, epoch)
         if self.pools.members is None:
             return places
         items: Int64 = self.pools.members[places]
         return items
 
-    def _places(self, classes: Intp, draws: UInt64, epoch: int) -> Int64:
+    def places(self, classes: Intp, numbers: Int64, epoch: int) -> Int64:
         """Place, in the table of members, of each draw."""
-        pools = self.pools
+        pools, draws = self.pools, numbers.astype(np.uint64)
         if pools.independent:
             assert pools.lines is not None
             return pools.lines.find(classes, self._hashed(draws, epoch))

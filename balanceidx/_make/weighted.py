@@ -73,7 +73,7 @@ def weighted(weights: Any, *, batch_size: int, epoch_size: int | str = "dataset"
         return _on_one_line(array, size, epoch_size, independent=True)
     distinct = _distinct(array)
     plan = None if distinct is None else _dealt_as_classes(array, distinct, size, epoch_size)
-    return plan or _on_one_line(array, size, epoch_size, independent=False)
+    return _on_one_line(array, size, epoch_size, independent=False) if plan is None else plan
 
 
 def _on_one_line(weights: Float64, batch_size: int, epoch_size: int | str, independent: bool) -> Plan:
