@@ -173,6 +173,7 @@ class Node:
     share: int = 1
     minimum: int = 0  # a batch
     repeats: int | None = None  # most draws an epoch, max_repeats of a class
+    generation: int | None = None  # § 13
 
     def leaves(self):
         return [self.leaf] if self.leaf is not None else [c for child in self.children for c in child.leaves()]
@@ -215,7 +216,8 @@ class Pool:
 
     key: int
     members: Sequence
-    group_keys: list | None = None  # of a class with groups
+    group_labels: list | None = None  # keys of the groups' labels, of a class with groups
+    group_keys: list | None = None
     group_begins: list | None = None  # where the members of each group begin, and their number at the end
     weights: list | None = None  # of the members
     seats: int = 0  # of a pass, where lined
@@ -257,18 +259,18 @@ class Pool:
         state = self.pass_key(seed, self.group_keys[place], self.first_pass + own // (end - begin))
         return self.members[begin + permute(end - begin, state, own % (end - begin))]
 
+    def regroup(self, path, group_of):
+        """Members by group, then ascending; group_of: {item: key of its group's label}, in the order of the groups."""
+        self.group_labels = list(dict.fromkeys(group_of.values()))
+        self.group_keys = [chain(GROUP, (*path, K)) for K in self.group_labels]
+        refuse_equal(self.group_keys)
+        parts = [[item for item in group_of if group_of[item] == K] for K in self.group_labels]
+        self.members = [item for part in parts for item in part]
+        self.group_begins = [0, *accumulate(map(len, parts))]
+
     @staticmethod
     def pass_key(seed, K, q):
         return key(seed, POOL, high(K), low(K), high(q), low(q))
-
-
-def grouped(class_path, members, groups):
-    """Members by group, then ascending; the groups' keys; where each begins, and the number of members."""
-    names = sorted({groups[item] for item in members})
-    keys = [chain(GROUP, (*class_path, label_key(name))) for name in names]
-    refuse_equal(keys)
-    parts = [[item for item in members if groups[item] == name] for name in names]
-    return [item for part in parts for item in part], keys, [0, *accumulate(map(len, parts))]
 
 
 class Range(Sequence):
@@ -288,6 +290,7 @@ def range_pool(path, first, count):
     pool = Pool(node_key(path), Range(first, count))
     if count > 2**32:
         G = ceil_div(count, 2**31)
+        pool.group_labels = list(range(G))
         pool.group_keys = [chain(GROUP, (*path, i)) for i in range(G)]
         pool.group_begins = [i * count // G for i in range(G + 1)]
     return pool
@@ -951,7 +954,10 @@ def ratio(labels, target="balanced", *, item_weights=None, groups=None, **option
     for leaf, items in zip(list(root.levels())[-1], members, strict=True):
         pool = Pool(leaf.key, items)
         if groups is not None:
-            pool.members, pool.group_keys, pool.group_begins = grouped(leaf.path, items, groups)
+            labels_of_groups = {groups[item] for item in items}
+            refuse_equal([label_key(label) for label in labels_of_groups])
+            in_order = sorted(items, key=lambda item: groups[item])  # stable
+            pool.regroup(leaf.path, {item: label_key(groups[item]) for item in in_order})
         if item_weights is not None:
             pool.weights = [item_weights[item] for item in pool.members]
         pools.append(pool)
@@ -1033,3 +1039,265 @@ def weighted(item_weights, *, batch_size, epoch_size="dataset", iid=False):
     pools = [Pool(root.children[0].key, everything, weights=[item_weights[i] for i in everything])]
     T = steps(root, pools, epoch_size, B, N)
     return Plan(N, B, T, root, pools, independent=iid)
+
+
+# § 13. Stages
+
+
+def stages(plans):
+    return Run(plans)
+
+
+def by_account(Q, account):
+    """Share out among siblings by what is due to them; account(node) is q."""
+
+    def split(total, nodes, lows, highs):
+        if sum(lows) == total:
+            return lows
+        q = [account(node) for node in nodes]
+
+        def grown_to(t):
+            parts = [max(lo, (x + t) // Q) for x, lo in zip(q, lows, strict=True)]
+            return [x if at_least(x, hi) else hi for x, hi in zip(parts, highs, strict=True)]
+
+        below_, t = -max(q), Q * total - min(q)  # too few at the one, enough at the other
+        while t - below_ > 1:
+            middle = (below_ + t) // 2
+            if sum(grown_to(middle)) >= total:
+                t = middle
+            else:
+                below_ = middle
+        parts, before = grown_to(t), grown_to(t - 1)
+        grew = [i for i in range(len(nodes)) if parts[i] > before[i]]
+        for i in grew[len(grew) - (sum(parts) - total) :]:
+            parts[i] -= 1
+        return parts
+
+    return split
+
+
+@dataclass
+class Leaf:
+    """A class, or a generation of one, through all stages."""
+
+    due: int = 0  # in units of 1/Q draw
+    drawn: int = 0
+    pool: Pool | None = None  # its last list
+
+
+@dataclass(eq=False)
+class Stage(Plan):
+    """A plan whose counters run on from earlier stages. Its leaves are classes or generations of them."""
+
+    first: int = 0
+    names: list = field(default_factory=list)  # (path of the class, generation) of every leaf
+    class_numbers: list = field(default_factory=list)
+    before: list = field(default_factory=list)  # draws of every leaf before the stage
+    settled: list = field(default_factory=list)
+    first_cycle: list = field(default_factory=list)
+
+    def settle(self, known):
+        """The first epoch, and the first cycle, of a later stage; `known` are all leaves that ever stood."""
+        S, Q, T = self.steps_per_epoch * self.batch_size, self.cycle_length, self.steps_per_epoch
+        added = [0] * len(self.pools)
+
+        def account(factor):
+            def q(node):
+                now = sum(factor * self.cycle[c] for c in node.leaves())
+                drawn_now = sum(added[c] for c in node.leaves())
+                due_now = sum(self.cycle[c] for c in node.leaves()) if any(added) else 0
+                ever = [leaf for name, leaf in known.items() if stands_below(name, node)]
+                return now + due_now + sum(leaf.due for leaf in ever) - Q * (drawn_now + sum(x.drawn for x in ever))
+
+            return q
+
+        bounds = (lambda node: T * node.minimum), (lambda node: node.repeats)
+        self.settled = share_out(self.root, S, *bounds, by_account(Q, account(1)))
+        added = self.settled
+        self.first_cycle = share_out(self.root, S * Q, *cycle_bounds(T, Q), by_account(Q, account(Q)))
+
+    def ledger(self, epoch):
+        if self.first == 0:
+            return super().ledger(epoch)
+        if epoch == self.first:
+            return self.settled, self.before
+        begin, Q = self.first + 1, self.cycle_length
+        y = (epoch - begin) // Q
+        passed = add(self.before, self.settled)
+        if y > 0:
+            passed = [E + F + (y - 1) * N for E, F, N in zip(passed, self.first_cycle, self.cycle, strict=True)]
+        draws, halves = self.in_cycle(self.cycle if y else self.first_cycle, begin + y * Q, (epoch - begin) % Q)
+        return draws, add(passed, halves)
+
+    def draws(self, epoch=0):
+        return list(self.ledger(epoch)[0])
+
+    def class_number(self, c):
+        return self.class_numbers[c]
+
+
+def stands_below(name, node):
+    """Whether a leaf of this name is the node or stands below it."""
+    path, generation = name
+    if node.generation is not None:
+        return (path, generation) == (node.path[:-1], node.generation)
+    return path[: len(node.path)] == node.path
+
+
+def contents(pool):
+    """{item: label key of its group, or None}."""
+    if pool.group_keys is None:
+        return dict.fromkeys(pool.members)
+    bounds = zip(pool.group_labels, pool.group_begins, pool.group_begins[1:], strict=False)
+    return {item: K for K, begin, end in bounds for item in pool.members[begin:end]}
+
+
+def same_line(a, b):
+    return a.lined == b.lined and (not a.lined or (list(a.members), a.starts) == (list(b.members), b.starts))
+
+
+class Run:
+    """Plans that follow one another, {first epoch: plan}."""
+
+    def __init__(self, plans):
+        self.firsts = sorted(plans)
+        self.plans = [plans[first] for first in self.firsts]
+        assert self.firsts[0] == 0
+        self.batch_size, self.steps_per_epoch = self.plans[0].batch_size, self.plans[0].steps_per_epoch
+        self.leaves = {}  # {name: Leaf}, all that ever stood
+        self.generations = {}  # {path of a class: how many generations it had when it was last there}
+        self.stages, self.chain = [], []
+        for first, plan in zip(self.firsts, self.plans, strict=True):
+            if (plan.batch_size, plan.steps_per_epoch) != (self.batch_size, self.steps_per_epoch):
+                raise Refused("another T or B")
+            if len(list(plan.root.levels())) != len(list(self.plans[0].root.levels())):
+                raise Refused("another depth")
+            self.close_stage(first)
+            self.append(first, plan)
+
+    def close_stage(self, first):
+        """Bring the accounts up to the first epoch of the next stage."""
+        if self.stages:
+            stage = self.stages[-1]
+            drawn = stage.ledger(first)[1]
+            for name, N, E in zip(stage.names, stage.cycle, drawn, strict=True):
+                self.leaves[name].due += (first - stage.first) * N
+                self.leaves[name].drawn = E
+
+    def append(self, first, plan):
+        pools, names, class_numbers = [], [], []
+
+        def leaf_of(node, path, generation, pool, number):
+            node.leaf = len(pools)
+            pools.append(pool)
+            names.append((path, generation))
+            class_numbers.append(number)
+
+        def copied(node):
+            new = replace(node, children=[], leaf=None)
+            if node.leaf is None:
+                new.children = [copied(child) for child in node.children]
+                return new
+            lists = self.lists(node.path, plan.pools[node.leaf])
+            if len(lists) == 1:
+                leaf_of(new, node.path, 0, lists[0], node.leaf)
+                return new
+            for g, pool in enumerate(lists):
+                n = len(pool.members)
+                repeats = cap(plan.max_repeats, n)
+                child = Node((*node.path, g), pool.key, node.labels, share=n, repeats=repeats, generation=g)
+                leaf_of(child, node.path, g, pool, node.leaf)
+                new.children.append(child)
+            return new
+
+        root = copied(plan.root)
+        refuse_equal([pool.key for pool in pools])
+        stage = Stage(
+            plan.num_items,
+            plan.batch_size,
+            plan.steps_per_epoch,
+            root,
+            pools,
+            plan.independent,
+            first=first,
+            names=names,
+            class_numbers=class_numbers,
+            before=[self.leaves[name].drawn if name in self.leaves else 0 for name in names],
+        )
+        for name, pool in zip(names, pools, strict=True):
+            leaf = self.leaves.setdefault(name, Leaf())
+            if len(pool.members):
+                leaf.pool = pool
+        if first > 0:
+            stage.settle(self.leaves)
+        self.stages.append(stage)
+        if first == 0:
+            self.chain.append(plan.fingerprint)
+        else:
+            digest = Digest(after=self.chain[-1], epoch=first, stage=plan.fingerprint)
+            for draws in stage.cycle, stage.settled, stage.first_cycle:
+                digest.array("<i8", draws)
+            self.chain.append(digest.text())
+
+    def lists(self, path, new):
+        """The lists of a class in a stage, one for each generation, given its members there."""
+        last = [self.leaves[path, g].pool for g in range(self.generations.get(path, 0))]
+        if not len(new.members):
+            return [replace(new, seats=0)]
+        now = contents(new)
+        known = {item: group for pool in last for item, group in contents(pool).items()}
+        kinds = {pool.group_keys is None for pool in [*last, new]}
+        if last and len(kinds) == 1 and same_line(last[0], new):
+            if now == known:
+                return last
+            if not new.lined and now.keys() > known.keys() and all(now[item] == known[item] for item in known):
+                fresh = [item for item in new.members if item not in known]
+                g = len(last)
+                pool = Pool(chain(GENERATION, (*path, g)), fresh)
+                if new.group_keys is not None:
+                    pool.regroup((*path, g), {item: now[item] for item in fresh})
+                self.generations[path] = g + 1
+                return [*last, self.numbered_on(path, g, pool)]
+        self.generations[path] = 1
+        return [self.numbered_on(path, 0, replace(new, seats=0))]
+
+    def numbered_on(self, path, g, pool):
+        """A list that begins here: its draws and passes come after those of the leaf's last list."""
+        leaf = self.leaves.get((path, g), Leaf())
+        passes = 0
+        if leaf.pool is not None:
+            passes = leaf.pool.first_pass + ceil_div(leaf.drawn - leaf.pool.first_draw, leaf.pool.length)
+        return replace(pool, first_draw=leaf.drawn, first_pass=passes)
+
+    def stage(self, epoch):
+        return self.stages[bisect_right(self.firsts, epoch) - 1]
+
+    def draws(self, epoch=0):
+        """Of the classes of the epoch's stage."""
+        stage = self.stage(epoch)
+        draws = [0] * (1 + max(stage.class_numbers))
+        for c, N in zip(stage.class_numbers, stage.ledger(epoch)[0], strict=True):
+            draws[c] += N
+        return draws
+
+    @property
+    def draws_per_epoch(self):
+        return self.plans[0].draws_per_epoch
+
+    def batch_indices(self, seed, step, rank=0, *, epoch=0, **options):
+        return self.stage(epoch).batch_indices(seed, step, rank, epoch=epoch, **options)
+
+    def epoch_indices(self, seed, rank=0, *, epoch=0, **options):
+        return self.stage(epoch).epoch_indices(seed, rank, epoch=epoch, **options)
+
+    @property
+    def fingerprint(self):
+        return self.chain[-1]
+
+    def fingerprints(self, epoch, step):
+        """A state at the first step of a stage may carry the chain with that stage, or the one before."""
+        s = bisect_right(self.firsts, epoch) - 1
+        both = s > 0 and (epoch, step) == (self.firsts[s], 0)
+        return [self.chain[s], *([self.chain[s - 1]] if both else [])]
+
+    state = Plan.state
