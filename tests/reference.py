@@ -1,7 +1,7 @@
 """Stream format 1, written a second time from docs/stream-format.md alone: plain Python integers, one item at a time.
 
-Slow on purpose, and in the order of the page; `§ 5` refers to its sections. Nothing here comes from the library's code,
-so that an agreement of the two says that the page suffices.
+Slow on purpose, and in the order of the page (what a plan is made of first, then the plan, then stages); `§ 5` refers to
+its sections. Nothing here comes from the library's code, so that an agreement of the two says that the page suffices.
 """
 
 import hashlib
@@ -333,7 +333,9 @@ def effective_number_shares(sizes, beta):
 
 
 def is_formula(target):
-    return isinstance(target, tuple) and target[0] in ("power", "effective_number") and not isinstance(target[1], str)
+    return (
+        isinstance(target, tuple) and target[0] in ("power", "effective_number") and isinstance(target[1], (int, float))
+    )
 
 
 def shares_of(target, labels, sizes):
@@ -1022,10 +1024,10 @@ def weighted(item_weights, *, batch_size, epoch_size="dataset", iid=False):
     distinct = sorted({item_weights[i] for i in everything})
     if not iid and len(distinct) <= 1024:
         root, _ = tree_of([(rank,) for rank in range(len(distinct))])
-        pools = [
-            Pool(leaf.key, [i for i in everything if item_weights[i] == weight])
-            for leaf, weight in zip(root.children, distinct, strict=True)
-        ]
+        members = {weight: [] for weight in distinct}
+        for i in everything:
+            members[item_weights[i]].append(i)
+        pools = [Pool(leaf.key, members[weight]) for leaf, weight in zip(root.children, distinct, strict=True)]
         for leaf, pool, integer in zip(root.children, pools, exact_integers(distinct), strict=True):
             leaf.share = len(pool.members) * integer
         try:
@@ -1279,6 +1281,11 @@ class Run:
         for c, N in zip(stage.class_numbers, stage.ledger(epoch)[0], strict=True):
             draws[c] += N
         return draws
+
+    def draws_by_label(self, epoch):
+        """Of the classes that are drawn, by the label of the lowest level."""
+        leaves = list(self.plans[bisect_right(self.firsts, epoch) - 1].root.levels())[-1]
+        return {leaf.labels[-1]: N for leaf, N in zip(leaves, self.draws(epoch), strict=True) if N}
 
     @property
     def draws_per_epoch(self):

@@ -64,15 +64,25 @@ class AllBut:
 @cache
 def plan(name):
     """The reference's plan of that name."""
-    function, arguments = golden.PLANS[name]
+    return made(*golden.PLANS[name], plan)
+
+
+def made(function, arguments, plan=None):
+    """The reference's plan of a call in the words of golden.py; `plan` makes the stages of one by their names."""
+    if function == "stages":
+        return reference.stages({first: plan(name) for first, name in arguments.items()})
     if function == "weighted":
         return reference.weighted(**arguments)
+    arguments = dict(arguments)
+    if "columns" in arguments:
+        return reference.ratio(reference.Tree(*arguments.pop("columns")), **arguments)
+    if "lengths" in arguments:
+        return reference.ratio(reference.ClassIndex.of_lengths(arguments.pop("lengths")), **arguments)
     if isinstance(arguments["labels"], list):
         return reference.ratio(**arguments)
-    _, stride, count = arguments["labels"]
-    options = {name: value for name, value in arguments.items() if name != "labels"}
+    _, stride, count = arguments.pop("labels")
     members = [AllBut(stride, count), range(0, count, stride)]
-    return reference.ratio_of_classes([False, True], members, count, **options)
+    return reference.ratio_of_classes([False, True], members, count, **arguments)
 
 
 def vectors():
