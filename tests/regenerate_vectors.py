@@ -2,11 +2,12 @@
 
 The values come from tests/reference.py: after a change of the format, change that first. To add a vector, add its
 question (an expression or a plan in golden.py; a line `expression == 0` in a ```text block of the page's last section)
-and run this; it takes about a minute.
+and run this; it takes about a minute. With `--page` the page alone is written.
 """
 
 import ast
 import re
+import sys
 from functools import cache
 from pathlib import Path
 from pprint import pformat
@@ -14,7 +15,7 @@ from pprint import pformat
 from tests import golden, reference
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "stream-format.md"
-SECTION = "\n## 11. Test vectors\n"
+SECTION = "\n## 15. Test vectors\n"
 
 # The reference's functions, by the names of the page.
 NAMES = {
@@ -30,8 +31,17 @@ NAMES = {
     "starts": reference.line_starts,
     "power": lambda q, sizes: reference.power_shares(sizes, q),
     "effective_number": lambda beta, sizes: reference.effective_number_shares(sizes, beta),
+    "label_key": reference.label_key,
+    "chain": reference.chain,
+    "cycle_length": reference.cycle_length,
+    "halve": lambda seats, first, length, x: reference.first_part(range(len(seats)), seats, length, first, x),
+    "chapters": lambda T, U: [k * T // U for k in range(U + 1)],
     "ratio": reference.ratio,
     "weighted": reference.weighted,
+    "stages": reference.stages,
+    "Tree": reference.Tree,
+    "ClassIndex": reference.ClassIndex,
+    "state": lambda plan, seed, epoch, step: plan.state(seed, epoch, step),
     "sha256": golden.sha256,
 }
 
@@ -54,15 +64,25 @@ class AllBut:
 @cache
 def plan(name):
     """The reference's plan of that name."""
-    function, arguments = golden.PLANS[name]
+    return made(*golden.PLANS[name], plan)
+
+
+def made(function, arguments, plan=None):
+    """The reference's plan of a call in the words of golden.py; `plan` makes the stages of one by their names."""
+    if function == "stages":
+        return reference.stages({first: plan(name) for first, name in arguments.items()})
     if function == "weighted":
         return reference.weighted(**arguments)
+    arguments = dict(arguments)
+    if "columns" in arguments:
+        return reference.ratio(reference.Tree(*arguments.pop("columns")), **arguments)
+    if "lengths" in arguments:
+        return reference.ratio(reference.ClassIndex.of_lengths(arguments.pop("lengths")), **arguments)
     if isinstance(arguments["labels"], list):
         return reference.ratio(**arguments)
-    _, stride, count = arguments["labels"]
-    options = {name: value for name, value in arguments.items() if name != "labels"}
+    _, stride, count = arguments.pop("labels")
     members = [AllBut(stride, count), range(0, count, stride)]
-    return reference.ratio_of_classes([False, True], members, count, **options)
+    return reference.ratio_of_classes([False, True], members, count, **arguments)
 
 
 def vectors():
@@ -136,4 +156,5 @@ def write_page():
 
 if __name__ == "__main__":
     write_page()
-    write_golden(vectors())
+    if "--page" not in sys.argv:
+        write_golden(vectors())

@@ -14,6 +14,8 @@ def altered(value):
     match value:
         case int():
             yield value ^ 1
+        case float():
+            yield value + 1
         case str():
             yield value[:-1] + "?"
         case list():
