@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from decimal import MAX_EMAX, MIN_EMIN, ROUND_HALF_EVEN, Context, Decimal
 from fractions import Fraction
 from functools import cache, cached_property, lru_cache
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from math import floor, frexp, gcd, isqrt
 from typing import Any
 
@@ -868,15 +868,17 @@ class Plan:
         if not self.by_length:
             width = "<u8" if self.num_items > 2**32 else "<u4"
             digest.array(width, (item for pool in self.pools for item in pool.members), offsets[-1])
-            if any(pool.group_keys for pool in self.pools):
-                digest.array("<i8", [len(pool.group_keys) for pool in self.pools])
-                begins = [
-                    offset + begin
-                    for offset, pool in zip(offsets, self.pools, strict=False)
-                    for begin in pool.group_begins[:-1]
+            nested = [pool.group_keys if pool.group_keys and not pool.lined else [] for pool in self.pools]
+            if any(nested):
+                digest.array("<i8", [len(keys) for keys in nested])
+                groups = [
+                    end - begin
+                    for pool, keys in zip(self.pools, nested, strict=True)
+                    if keys
+                    for begin, end in pairwise(pool.group_begins)
                 ]
-                digest.array("<i8", [*begins, offsets[-1]])
-                digest.array("<u8", [K for pool in self.pools for K in pool.group_keys])
+                digest.array("<i8", groups)
+                digest.array("<u8", [K for keys in nested for K in keys])
         lined = [int(self.independent or pool.lined) for pool in self.pools]
         digest.array("u1", lined)
         if any(lined):
@@ -941,7 +943,10 @@ class ClassIndex:
 def ratio(labels, target="balanced", *, item_weights=None, groups=None, **options):
     # § 4
     if isinstance(labels, ClassIndex):
-        root, numbers = tree_of([(label,) for label in labels.lengths])
+        root, _ = tree_of([(label,) for label in labels.lengths])
+        root.children = [next(x for x in root.children if x.labels == (label,)) for label in labels.lengths]
+        for number, leaf in enumerate(root.children):
+            leaf.leaf = number
         firsts = dict(zip(labels.lengths, accumulate([0, *labels.lengths.values()]), strict=False))
         leaves = list(root.levels())[-1]
         pools = [range_pool(x.path, firsts[x.labels[0]], labels.lengths[x.labels[0]]) for x in leaves]
