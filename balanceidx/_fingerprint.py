@@ -10,6 +10,7 @@ import numpy.typing as npt
 from balanceidx._format.evaluate import Evaluator
 from balanceidx._format.halving import Level
 from balanceidx._format.keys import SHIFT_32, UInt64
+from balanceidx._format.ledger import Ledger
 
 STREAM_FORMAT = 1
 
@@ -42,6 +43,15 @@ def fingerprint_of(evaluator: Evaluator, num_items: int) -> str:
     _update(digest, pools.lined, "u1")
     if pools.lines is not None:
         _update(digest, pools.lines.starts, "<u8")
+    return digest.hexdigest()[:20]
+
+
+def chained(after: str, epoch: int, stage: str, ledger: Ledger) -> str:
+    """Fingerprint of a run up to a later stage, from that before it and that of the stage's plan alone."""
+    assert ledger.settlement is not None
+    digest = hashlib.sha256(json.dumps({"after": after, "epoch": epoch, "stage": stage}).encode())
+    for draws in (ledger.cycle_draws, ledger.settlement.draws, ledger.settlement.cycle_draws):
+        _update(digest, draws, "<i8")
     return digest.hexdigest()[:20]
 
 

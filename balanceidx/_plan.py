@@ -1,5 +1,6 @@
 """The plan: a pure function (seed, epoch, step, rank) -> indices, and the questions that can be asked of it."""
 
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,6 +19,26 @@ from balanceidx._position import Position, read
 from balanceidx._stream import Stream
 
 Int64 = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Stage:
+    """A part of a run, from its first epoch on.
+
+    Attributes
+    ----------
+    first : int
+    evaluator : Evaluator
+    numbers : intp array
+        Class, in `Plan.classes`, of every leaf of the evaluator.
+    fingerprint : str
+        Of the run up to this stage.
+    """
+
+    first: int
+    evaluator: Evaluator
+    numbers: npt.NDArray[np.intp]
+    fingerprint: str
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -56,16 +77,19 @@ class Plan:
     num_items: int
     sizes: Int64
     _evaluator: Evaluator
+    _wishes: Any = None
+    _stages: tuple[Stage, ...] = ()
 
     def __post_init__(self) -> None:
         """Make the arrays read-only: the fingerprint vouches for them."""
-        self._evaluator.freeze()
+        for evaluator in (self._evaluator, *(stage.evaluator for stage in self._stages)):
+            evaluator.freeze()
         for array in (self.classes, self.sizes):
             array.flags.writeable = False
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave the tables of look-ups behind."""
-        return {name: value for name, value in self.__dict__.items() if name != "_lookup"}
+        return {name: value for name, value in self.__dict__.items() if name != "_lookups"}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Make the arrays of a copy read-only too."""
@@ -113,14 +137,27 @@ class Plan:
         -------
         int64 array, shape (C,)
         """
-        draws, _ = self._evaluator.ledger.epoch(self._epoch(epoch))
-        return draws.copy()
+        number = self._epoch(epoch)
+        draws, _ = self._at(number).ledger.epoch(number)
+        if not self._stages:
+            return draws.copy()
+        total = np.zeros(len(self.classes), np.int64)
+        np.add.at(total, self._stage_of(number).numbers, draws)
+        return total
 
     @property
     def draws_per_epoch(self) -> npt.NDArray[np.float64]:
-        """Mean draws of each class in an epoch, float64, shape (C,); whole numbers are those of `draws(epoch)`."""
+        """Mean draws of each class in an epoch, float64, shape (C,); whole numbers are those of `draws(epoch)`.
+
+        In a run of several stages, those of the first.
+        """
         ledger = self._evaluator.ledger
-        return ledger.cycle_draws / ledger.cycle
+        mean = ledger.cycle_draws / ledger.cycle
+        if not self._stages:
+            return mean
+        total = np.zeros(len(self.classes))
+        total[self._stages[0].numbers] = mean
+        return total
 
     @property
     def shares(self) -> npt.NDArray[np.float64]:
@@ -130,6 +167,8 @@ class Plan:
     @cached_property
     def fingerprint(self) -> str:
         """Short digest of everything that decides the indices: format, batches, draws, items, groups and weights."""
+        if self._stages:
+            return self._stages[-1].fingerprint
         return fingerprint_of(self._evaluator, self.num_items)
 
     def batch_indices(
@@ -279,7 +318,9 @@ class Plan:
         """
         number = _checks.integer("item", item, 0, self.num_items, f"of {self.num_items} in the dataset")
         _checks.layout(self.batch_size, 0, world_size, blocks)
-        return self._lookup.where(number, _checks.seed(seed), self._epoch(epoch), world_size, blocks)
+        at = self._epoch(epoch)
+        lookup = self._lookups[self._stages.index(self._stage_of(at)) if self._stages else 0]
+        return lookup.where(number, _checks.seed(seed), at, world_size, blocks)
 
     def uses(self, items: Any, seed: int, *, until: tuple[int, int]) -> Int64:
         """How often items were used before a position, since the beginning of the run: computed, without a log.
@@ -307,7 +348,7 @@ class Plan:
             For an argument outside its range, and for independent draws, which cannot be asked backwards.
         """
         wanted = _checks.items(items, self.num_items)
-        return self._lookup.uses(wanted, _checks.seed(seed), *self._until(until))
+        return self._uses(wanted, _checks.seed(seed), *self._until(until))
 
     def coverage(self, seed: int, *, until: tuple[int, int]) -> Coverage:
         """Draws, items seen and items not yet seen of every class before a position.
@@ -331,7 +372,40 @@ class Plan:
         TypeError, ValueError
             For an argument outside its range, and for independent draws, which cannot be asked backwards.
         """
-        return self._lookup.coverage(_checks.seed(seed), *self._until(until))
+        number, (epoch, step) = _checks.seed(seed), self._until(until)
+        if len(self._lookups) == 1:
+            return self._lookups[0].coverage(number, epoch, step)
+        return self._coverage(number, epoch, step)
+
+    def _uses(self, items: Int64, seed: int, epoch: int, step: int) -> Int64:
+        """Uses in the stages that are over, and in the present one."""
+        if not self._stages:
+            return self._lookups[0].uses(items, seed, epoch, step)
+        used = np.zeros(len(items), np.int64)
+        for stage, lookup, end in self._played(epoch, step):
+            used += lookup.uses(items, seed, *end) - lookup.uses(items, seed, stage.first, 0)
+        return used
+
+    def _coverage(self, seed: int, epoch: int, step: int) -> Coverage:
+        """Coverage in a run of several stages, of the items that belong to each class in the present one."""
+        draws, seen, sizes = np.zeros((3, len(self.classes)), np.int64)
+        for stage, lookup, end in self._played(epoch, step):
+            drawn = lookup.draws(seed, *end) - lookup.draws(seed, stage.first, 0)
+            np.add.at(draws, stage.numbers, drawn)
+        every = np.arange(self.num_items)
+        leaves = lookup.inverse.spots(every).classes
+        every, classes = every[leaves >= 0], stage.numbers[leaves[leaves >= 0]]
+        np.add.at(sizes, classes, 1)
+        np.add.at(seen, classes, self._uses(every, seed, epoch, step) > 0)
+        return Coverage(draws, seen, sizes - seen)
+
+    def _played(self, epoch: int, step: int) -> Iterator[tuple[Stage, Lookup, tuple[int, int]]]:
+        """Every stage up to a position, and where it ends: there, or where the next stage begins."""
+        for stage, lookup, following in zip(self._stages, self._lookups, (*self._stages[1:], None), strict=True):
+            if following is None or epoch < following.first:
+                yield stage, lookup, (epoch, step)
+                return
+            yield stage, lookup, (following.first - 1, self.steps_per_epoch)
 
     def _until(self, until: Any) -> tuple[int, int]:
         if not isinstance(until, (tuple, list)) or len(until) != 2:
@@ -341,25 +415,42 @@ class Plan:
         return self._epoch(epoch), _checks.integer("until[1]", until[1], 0, steps + 1, f"the step, of {steps} an epoch")
 
     @cached_property
-    def _lookup(self) -> Lookup:
+    def _lookups(self) -> tuple[Lookup, ...]:
+        """What answers questions by item, stage by stage."""
         if self._evaluator.pools.independent:
             raise ValueError(
                 "a plan made with `iid=True` draws at random and cannot be asked backwards; make it without `iid`, or "
                 "count over plan.epoch_indices(...)."
             )
-        return Lookup(self._evaluator, Inverse(self._evaluator.pools, self.num_items))
+        evaluators = [stage.evaluator for stage in self._stages] or [self._evaluator]
+        return tuple(Lookup(one, Inverse(one.pools, self.num_items)) for one in evaluators)
 
     def _fingerprints(self, epoch: int, step: int) -> tuple[str, ...]:
-        """Fingerprints that a state of this position may carry, first the one that it is given."""
-        return (self.fingerprint,)
+        """Fingerprints that a state of this position may carry, first the one that it is given.
+
+        A state at the first step of a stage may have been saved before the stage was appended.
+        """
+        if not self._stages:
+            return (self.fingerprint,)
+        number = self._stages.index(self._stage_of(epoch))
+        stage = self._stages[number]
+        if number and (epoch, step) == (stage.first, 0):
+            return stage.fingerprint, self._stages[number - 1].fingerprint
+        return (stage.fingerprint,)
 
     def _indices(
         self, seed: Any, start: int, stop: int, rank: Any, epoch: Any, world_size: Any, blocks: Any, order: Any
     ) -> Int64:
         layout = Layout.of(self.batch_size, *_checks.layout(self.batch_size, rank, world_size, blocks))
-        return self._evaluator.indices(
-            _checks.seed(seed), self._epoch(epoch), start, stop, layout, _checks.order(order)
-        )
+        number = self._epoch(epoch)
+        return self._at(number).indices(_checks.seed(seed), number, start, stop, layout, _checks.order(order))
+
+    def _at(self, epoch: int) -> Evaluator:
+        """What decides the indices of an epoch."""
+        return self._stage_of(epoch).evaluator if self._stages else self._evaluator
+
+    def _stage_of(self, epoch: int) -> Stage:
+        return self._stages[bisect_right(self._stages, epoch, key=lambda stage: stage.first) - 1]
 
     def _epoch(self, epoch: Any) -> int:
         """Check an epoch, whose draws must be countable with 63 bits."""

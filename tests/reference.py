@@ -1256,7 +1256,10 @@ class Run:
         kinds = {pool.group_keys is None for pool in [*last, new]}
         if last and len(kinds) == 1 and same_line(last[0], new):
             if now == known:
-                return last
+                return [
+                    replace(pool, seats=0) if self.leaves[path, g].drawn == pool.first_draw else pool
+                    for g, pool in enumerate(last)
+                ]
             if not new.lined and now.keys() > known.keys() and all(now[item] == known[item] for item in known):
                 fresh = [item for item in new.members if item not in known]
                 g = len(last)

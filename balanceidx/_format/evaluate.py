@@ -56,12 +56,15 @@ class Evaluator:
     chapters : Chapters
     ledger : Ledger
     pools : Pools
+    class_of : intp array or None
+        Class of every leaf, where some class has several generations; None where leaves are the classes.
     """
 
     batch_size: int
     chapters: Chapters
     ledger: Ledger
     pools: Pools
+    class_of: Intp | None = None
     _deals: _Kept = field(default_factory=_Kept, init=False, repr=False)
     _seeded: _Kept = field(default_factory=_Kept, init=False, repr=False)
 
@@ -72,7 +75,7 @@ class Evaluator:
     def freeze(self) -> None:
         """Make all arrays read-only."""
         pools = self.pools
-        for holder in (self.ledger, pools, pools.passes, pools.groups, pools.groups and pools.groups.passes, pools.lines):
+        for holder in (self, self.ledger, pools, pools.passes, pools.groups, pools.groups and pools.groups.passes, pools.lines):
             for value in vars(holder).values() if holder is not None else ():
                 if isinstance(value, np.ndarray):
                     value.flags.writeable = False
@@ -94,7 +97,7 @@ class Evaluator:
             elif order == "dealt":
                 targets = dealt_targets(rows.slot_numbers(layout), layout.length)
             if targets is None or len(part) < deal.order.shape[1] * _DRAWS_PER_CLASS:
-                _fill_by_place(part, targets, deal, pools, rows, layout, epoch)
+                _fill_by_place(part, targets, deal, pools, rows, layout, epoch, self.class_of)
             else:
                 _fill_by_class(part, targets, deal, pools, rows, layout, epoch)
             done = last
@@ -136,7 +139,14 @@ class Evaluator:
 
 
 def _fill_by_place(
-    out: Int64, targets: Intp | None, deal: Deal, pools: SeededPools, rows: Rows, layout: Layout, epoch: int
+    out: Int64,
+    targets: Intp | None,
+    deal: Deal,
+    pools: SeededPools,
+    rows: Rows,
+    layout: Layout,
+    epoch: int,
+    class_of: Intp | None,
 ) -> None:
     """Write the items of some batches, looking up the class of every place.
 
@@ -146,6 +156,8 @@ def _fill_by_place(
     classes, draws = deal.places(rows, layout)
     items = pools.items(classes[:1] if deal.order.shape[1] == 1 else classes, draws, epoch)
     if targets is None:
+        if class_of is not None:
+            classes = class_of[classes]
         by_block = classes.reshape(layout.width, -1).T.reshape(-1, layout.length)
         starts = row_order[:, None] * layout.width + layout.length * np.arange(len(layout.first))
         by_row = by_class_targets(by_block) + starts.reshape(-1, 1)

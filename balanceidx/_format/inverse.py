@@ -84,7 +84,7 @@ class Inverse:
 
     def before(self, seeded: SeededPools, spot: Spot, draws: Int64) -> Int64:
         """Uses of items among the first `draws` draws of their classes, one entry per item."""
-        drawn = draws.astype(np.uint64)
+        drawn = self.pools.in_list(spot.classes, draws).astype(np.uint64)
         used = np.zeros(len(drawn), np.int64)
         lined = self.pools.lined[spot.classes]
         plain = np.flatnonzero(~lined)
@@ -96,6 +96,13 @@ class Inverse:
 
     def between(self, seeded: SeededPools, spot: Spot, first: Int64, last: Int64) -> tuple[Intp, Int64]:
         """Draws first .. last - 1 of their classes that are the items': which item, and the number of the draw."""
+        if self.pools.first_draw is not None:
+            began = self.pools.first_draw[spot.classes]
+            which_item, in_list = self._between(seeded, spot, first - began, last - began)
+            return which_item, in_list + began[which_item]
+        return self._between(seeded, spot, first, last)
+
+    def _between(self, seeded: SeededPools, spot: Spot, first: Int64, last: Int64) -> tuple[Intp, Int64]:
         which: list[Intp] = []
         found: list[Int64] = []
         lined = self.pools.lined[spot.classes]

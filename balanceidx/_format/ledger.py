@@ -2,10 +2,11 @@
 
 An epoch has S draws, and S * p_c is seldom a whole number. So S * Q draws are apportioned over a cycle of Q epochs, and
 the cycle is halved down to its epochs: each holds the floor or the ceil of its part, and the cycle exactly the whole.
-The ledger knows no seed.
+The first epoch of a later stage settles what is due from the stages before. The ledger knows no seed.
 """
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -41,6 +42,28 @@ def aligned(at: int, parts: int, classes: int) -> tuple[int, int]:
 
 
 @dataclass(frozen=True)
+class Settlement:
+    """How a later stage begins.
+
+    Attributes
+    ----------
+    first : int
+        Its first epoch.
+    drawn : int64 array, shape (C,)
+        Draws of each class before it.
+    draws : int64 array, shape (C,)
+        Draws of its first epoch, which settles the account.
+    cycle_draws : int64 array, shape (C,)
+        Draws of its first cycle, which begins with the epoch after.
+    """
+
+    first: int
+    drawn: Int64
+    draws: Int64
+    cycle_draws: Int64
+
+
+@dataclass(frozen=True)
 class Ledger:
     """Draws of every class, epoch by epoch.
 
@@ -52,17 +75,15 @@ class Ledger:
         Epochs in a cycle, Q.
     cycle_draws : int64 array, shape (C,)
         Draws of each class in a cycle, N^Q.
+    settlement : Settlement or None
+        None in the first stage, whose cycles begin with epoch 0.
     """
 
     hierarchy: Hierarchy
     cycle: int
     cycle_draws: Int64
-    _level: bool = field(init=False)
+    settlement: Settlement | None = None
     _kept: list[tuple[int, int, Int64, Int64]] = field(default_factory=list, init=False, repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        """Find out whether all epochs are alike."""
-        object.__setattr__(self, "_level", not (self.cycle_draws % self.cycle).any())
 
     def __getstate__(self) -> dict[str, object]:
         """Leave the tables behind."""
@@ -70,23 +91,42 @@ class Ledger:
 
     def epoch(self, epoch: int) -> tuple[Int64, Int64]:
         """Draws of each class in an epoch, and in all epochs before: N_c(e) and E_c(e), shape (C,)."""
-        if self._level:
+        if self.settlement is not None and epoch == self.settlement.first:
+            return self.settlement.draws, self.settlement.drawn
+        if self._level and self.settlement is None:
             each = self.cycle_draws // self.cycle
             return each, each * epoch
         first, last, draws, before = self._around(epoch)
         return draws[epoch - first], before[epoch - first]
 
+    @cached_property
+    def _level(self) -> bool:
+        """Whether all epochs of a cycle are alike."""
+        return not (self.cycle_draws % self.cycle).any()
+
     def _around(self, epoch: int) -> tuple[int, int, Int64, Int64]:
         for table in self._kept:
             if table[0] <= epoch < table[1]:
                 return table
-        cycles, at = divmod(epoch, self.cycle)
-        begin = cycles * self.cycle
-        first, last = aligned(at, self.cycle, len(self.cycle_draws))
+        begin, cycle_draws, passed = self._cycle_of(epoch)
+        first, last = aligned(epoch - begin, self.cycle, len(self.cycle_draws))
         levels, units = self.cycle.bit_length() - 1, np.int64(1)
         draws, before = halve(
-            self.hierarchy, self.cycle_draws, lambda at: at * units, levels, first, last, key(0, CYCLE_NODE, begin)
+            self.hierarchy, cycle_draws, lambda at: at * units, levels, first, last, key(0, CYCLE_NODE, begin)
         )
-        table = begin + first, begin + last, draws, before + cycles * self.cycle_draws
+        table = begin + first, begin + last, draws, before + passed
         self._kept[:] = [table, *self._kept[:1]]  # the last two: an epoch, and the one that follows it
         return table
+
+    def _cycle_of(self, epoch: int) -> tuple[int, Int64, Int64]:
+        """First epoch of the cycle of an epoch, its draws, and those of all epochs before it."""
+        settlement = self.settlement
+        if settlement is None:
+            number = epoch // self.cycle
+            return number * self.cycle, self.cycle_draws, number * self.cycle_draws
+        number = (epoch - settlement.first - 1) // self.cycle
+        begin = settlement.first + 1 + number * self.cycle
+        passed = settlement.drawn + settlement.draws
+        if not number:
+            return begin, settlement.cycle_draws, passed
+        return begin, self.cycle_draws, passed + settlement.cycle_draws + (number - 1) * self.cycle_draws

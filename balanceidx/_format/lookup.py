@@ -123,6 +123,10 @@ class Lookup:
             seen += np.bincount(spot.classes[new], minlength=len(sizes))
         return Coverage(draws, seen, sizes - seen)
 
+    def draws(self, seed: int, epoch: int, step: int) -> Int64:
+        """Draws of every class before a step of an epoch."""
+        return self.coverage(seed, epoch, step).draws
+
     def _seen(self, seed: int, number: int, draws: int) -> int:
         """Items of a class among its first draws."""
         pools = self.evaluator.pools

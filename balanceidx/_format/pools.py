@@ -49,16 +49,23 @@ class Passes:
         Turns in a pass; at least 1.
     domain : Domain
         The same sizes, prepared for the permutation.
+    first : uint64 array of that shape, or None
+        Number of the first pass of each, where lists of things began later than the run; None for all 0.
     """
 
     keys: UInt64
     size: UInt64
     domain: Domain
+    first: UInt64 | None = None
 
     @classmethod
-    def of(cls, keys: UInt64, size: "Int64 | UInt64") -> "Passes":
+    def of(cls, keys: UInt64, size: "Int64 | UInt64", first: UInt64 | None = None) -> "Passes":
         """Prepare passes of the given sizes."""
-        return cls(keys, size.astype(np.uint64), Domain.of(np.maximum(size, 1).astype(np.int64)))
+        return cls(keys, size.astype(np.uint64), Domain.of(np.maximum(size, 1).astype(np.int64)), first)
+
+    def number(self, things: Intp, passes: UInt64) -> UInt64:
+        """Numbers of passes in the run, from their numbers in the lists of the things."""
+        return passes if self.first is None else passes + self.first[things]
 
     def split(self, things: Intp, draws: UInt64) -> tuple[UInt64, UInt32]:
         """Pass and turn of each draw; `things` has one entry for all draws or one for each."""
@@ -106,6 +113,8 @@ class Pools:
         Which pools are lined.
     independent : bool
         Draw positions at random instead of seat by seat.
+    first_draw : int64 array, shape (C,), or None
+        Draws of each class before its list of members began; None for all 0.
     """
 
     members: npt.NDArray[np.signedinteger[Any]] | None
@@ -115,11 +124,16 @@ class Pools:
     lines: Lines | None
     lined: npt.NDArray[np.bool_]
     independent: bool
+    first_draw: Int64 | None = None
 
     @property
     def in_pass(self) -> Int64:
         """Draws in a pass that uses every item or group once, shape (C,); 0 in lined and independent pools."""
         return np.where(self.lined | self.independent, 0, self.passes.size.astype(np.int64))
+
+    def in_list(self, classes: Intp, draws: Int64) -> Int64:
+        """Numbers of draws in the lists of their classes, from their numbers in the run."""
+        return draws if self.first_draw is None else draws - self.first_draw[classes]
 
     def seeded(self, seed: int) -> "SeededPools":
         """Tables of a seed: O(C)."""
@@ -159,7 +173,7 @@ class SeededPools:
 
     def places(self, classes: Intp, numbers: Int64, epoch: int) -> Int64:
         """Place, in the table of members, of each draw."""
-        pools, draws = self.pools, numbers.astype(np.uint64)
+        pools, draws = self.pools, self.pools.in_list(classes, numbers).astype(np.uint64)
         if pools.independent:
             assert pools.lines is not None
             return pools.lines.find(classes, self._hashed(draws, epoch))
@@ -223,7 +237,8 @@ class SeededPools:
         step = np.uint64(2**64 - 1) // self.pools.passes.size[classes]
         high, low = high_low(self.pools.passes.keys[classes])
         # The golden ratio: over many passes the seats fill the gaps they left.
-        turn = (key(self.seed, LINE_PHASE, high, low).u + passes.astype(np.uint32) * GOLDEN).astype(np.uint64)
+        turned = self.pools.passes.number(classes, passes).astype(np.uint32) * GOLDEN
+        turn = (key(self.seed, LINE_PHASE, high, low).u + turned).astype(np.uint64)
         phase: UInt64 = (step >> SHIFT_32) * turn + (((step & LOW) * turn) >> SHIFT_32)
         return step, phase
 
@@ -237,6 +252,7 @@ class SeededPools:
 
 def _absorbed(seed: int, things: Passes, keys: State, chosen: Intp, passes: UInt64) -> State:
     """Keys of passes of the chosen things, one entry for all passes or one for each."""
+    passes = things.number(chosen, passes)
     first, last = passes.min(), passes.max()
     if len(chosen) == 1 and last - first < len(passes):
         # One thing: its draws run through few passes, so derive each key once.

@@ -47,6 +47,15 @@ class Lines:
                 _fill_guide(starts[begin:end], guide[begin + c : end + c + 1])
         return cls(starts, guide, offsets)
 
+    @classmethod
+    def of_starts(cls, starts: UInt64, offsets: npt.NDArray[np.int64]) -> "Lines":
+        """Take over lines that are laid out; a pool without one has zeros."""
+        guide = np.zeros(len(starts) + len(offsets) - 1, np.uint32)
+        for c, (begin, end) in enumerate(pairwise(offsets.tolist())):
+            if end > begin:
+                _fill_guide(starts[begin:end], guide[begin + c : end + c + 1])
+        return cls(starts, guide, offsets)
+
     def find(self, pools: npt.NDArray[np.intp], positions: UInt64) -> npt.NDArray[np.int64]:
         """Which member's stretch holds each position, as a place in the table of members.
 

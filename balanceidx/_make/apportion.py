@@ -56,7 +56,7 @@ def apportion_cycle(levels: Sequence[Nodes], batch_size: int, steps: int, cycle:
     ValueError
         When minima, caps and the number of classes cannot be met together.
     """
-    least, most = _bounds(levels, steps, cycle, at_least=1)
+    least, most = bounds_of(levels, steps, cycle, at_least=1)
     total: list[Any] = [batch_size * steps * cycle]
     for level, low, high in zip(levels, least, most, strict=True):
         shared: list[int] = [0] * len(level.shares)
@@ -73,7 +73,7 @@ def apportion_cycle(levels: Sequence[Nodes], batch_size: int, steps: int, cycle:
 
 def quotas(levels: Sequence[Nodes], batch_size: int, steps: int) -> list[Fraction] | None:
     """Exact draws of every class in an epoch, before rounding; None where the bounds cannot be met."""
-    least, most = _bounds(levels, steps, 1, at_least=0)
+    least, most = bounds_of(levels, steps, 1, at_least=0)
     total: list[Fraction] = [Fraction(batch_size * steps)]
     for level, low, high in zip(levels, least, most, strict=True):
         shared = [Fraction(0)] * len(level.shares)
@@ -142,7 +142,7 @@ def _above(scaled: Amount, limit: "int | None", total: int) -> bool:
     return limit is not None and scaled > limit * total
 
 
-def _bounds(
+def bounds_of(
     levels: Sequence[Nodes], steps: int, cycle: int, at_least: int
 ) -> tuple[list[list[int]], list[list["int | None"]]]:
     """Fewest and most draws of every node in a cycle: its own, and those of all that is below."""

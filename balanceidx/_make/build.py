@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
 from typing import Any
@@ -31,6 +32,15 @@ _LARGE_GROUP = 1 << 31
 _FEWEST_SEATS = 16
 
 
+@dataclass(frozen=True)
+class Wishes:
+    """What a plan was made from, kept for the stages of a run."""
+
+    index: ClassIndex
+    levels: Sequence[Nodes]
+    max_repeats: Fraction | None
+
+
 def build(
     index: ClassIndex,
     levels: Sequence[Nodes],
@@ -38,6 +48,7 @@ def build(
     epoch_size: int | str,
     weights: Float64 | None = None,
     independent: bool = False,
+    max_repeats: Fraction | None = None,
     minima: str = "min_per_batch",
     weights_name: str = "item_weights",
 ) -> Plan:
@@ -49,6 +60,8 @@ def build(
         Shares, minima and caps, the classes last.
     weights : float64 array, shape (number of members,), optional
         Positive, in the order of the members.
+    max_repeats : Fraction, optional
+        From which the caps come.
     minima, weights_name : str
         What the user calls the arguments that minima and `weights` come from.
     """
@@ -59,15 +72,26 @@ def build(
     cycle = cycle_of(steps * batch_size)
     cycle_draws = apportion_cycle(levels, batch_size, steps, cycle, names)
     pools = _pools(index, weights, independent, cycle_draws, cycle)
-    hierarchy = Hierarchy.of(
-        [*(level.keys for level in index._above), index._keys],
-        [*(level.parent for level in index._above), index._parent],
-    )
+    hierarchy = hierarchy_of(index)
     halvings = levels_of(steps, batch_size, cycle, cycle_draws, pools.in_pass.tolist())
     evaluator = Evaluator(
         batch_size, Chapters(steps, halvings), Ledger(hierarchy, cycle, np.array(cycle_draws, np.int64)), pools
     )
-    return Plan(index.classes, batch_size, steps, index.num_items, index.sizes, evaluator)
+    wishes = Wishes(index, levels, max_repeats)
+    return Plan(index.classes, batch_size, steps, index.num_items, index.sizes, evaluator, wishes)
+
+
+def hierarchy_of(index: ClassIndex) -> Hierarchy:
+    """How the classes of an index line up."""
+    return Hierarchy.of(
+        [*(level.keys for level in index._above), index._keys],
+        [*(level.parent for level in index._above), index._parent],
+    )
+
+
+def seats_of(cycle_draws: int, cycle: int) -> int:
+    """Seats of a weight line: the mean draws of an epoch, at least 16."""
+    return max(_FEWEST_SEATS, (2 * cycle_draws + cycle) // (2 * cycle))
 
 
 def _pools(
@@ -81,7 +105,7 @@ def _pools(
         lines = Lines.of(weights, offsets) if lined.any() else None
     size = np.diff(offsets)
     if not independent:
-        seats = [max(_FEWEST_SEATS, (2 * n + cycle) // (2 * cycle)) for n in cycle_draws]
+        seats = [seats_of(n, cycle) for n in cycle_draws]
         if max(seats) > _checks.MAX_POOL and lined.any():
             raise ValueError(f"a class with item weights gets {max(seats)} draws an epoch; it can have 2**32.")
         size = np.where(lined, seats, size)
@@ -89,7 +113,7 @@ def _pools(
     if groups is not None:
         in_class = np.diff(groups.begin)
         size = np.where(in_class > 0, in_class, size)
-    size = np.where(np.array(cycle_draws) > 0, np.maximum(size, 1), 1)
+    size = np.maximum(size, 1)
     return Pools(index._members, offsets, Passes.of(index._keys, size), groups, lines, lined, independent)
 
 

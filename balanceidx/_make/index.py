@@ -20,7 +20,8 @@ class GroupTable:
 
     begin: Int64  # shape (C + 1,): groups of class c are begin[c] .. begin[c + 1] - 1
     offsets: Int64  # shape (groups + 1,): places in the table of members
-    keys: UInt64
+    keys: UInt64  # chains of the labels on the way and the group's own
+    label_keys: UInt64  # of the groups' own labels
 
 
 class ClassIndex:
@@ -173,7 +174,7 @@ class ClassIndex:
             offsets = before[groups.offsets]
             filled = np.diff(offsets) > 0
             number = np.concatenate((np.zeros(1, np.int64), np.cumsum(filled, dtype=np.int64)))
-            groups = GroupTable(number[groups.begin], np.append(offsets[:-1][filled], offsets[-1]), groups.keys[filled])
+            groups = GroupTable(number[groups.begin], np.append(offsets[:-1][filled], offsets[-1]), groups.keys[filled], groups.label_keys[filled])
         index = ClassIndex.__new__(ClassIndex)
         index._set(
             self.classes,
@@ -197,6 +198,19 @@ def index_of(labels: Any, groups: Any) -> ClassIndex:
     return labels
 
 
+def label_path(keys: UInt64, above: tuple[NodeLevel, ...], parent: npt.NDArray[np.intp]) -> list[UInt64]:
+    """Keys of the labels on the way to every class, the class's own last: one array a level."""
+    if not above:
+        return [keys]
+    own = above[-1].leaf_label_keys
+    assert own is not None
+    path, nodes = [own], parent
+    for level in reversed(above):
+        path.insert(0, level.label_keys[nodes])
+        nodes = level.parent[nodes]
+    return path
+
+
 def _grouped(
     codes: Codes,
     offsets: Int64,
@@ -216,18 +230,12 @@ def _grouped(
     starts = np.flatnonzero(new)
     begin = np.searchsorted(starts, offsets).astype(np.int64)
     class_of = np.repeat(np.arange(len(keys)), np.diff(begin))
-    path = [level.label_keys for level in above]
-    nodes, numbers = parent, []
-    for level in reversed(above):
-        numbers.append(nodes)
-        nodes = level.parent[nodes]
-    labels_on_way = [keys_of[number][class_of] for keys_of, number in zip(path, reversed(numbers), strict=True)]
-    own = above[-1].leaf_label_keys if above else keys
-    assert own is not None
+    path = [keys_of[class_of] for keys_of in label_path(keys, above, parent)]
     name_keys = label_keys(names)
     _refuse_equal_keys(name_keys, names)
-    group_keys = chain(OF_GROUP, [*labels_on_way, own[class_of], name_keys[group_of[starts]]])
-    return members, GroupTable(begin, np.append(starts, len(codes)).astype(np.int64), group_keys)
+    of_group = name_keys[group_of[starts]]
+    group_keys = chain(OF_GROUP, [*path, of_group])
+    return members, GroupTable(begin, np.append(starts, len(codes)).astype(np.int64), group_keys, of_group)
 
 
 def _refuse_equal_keys(keys: UInt64, labels: npt.NDArray[Any]) -> None:

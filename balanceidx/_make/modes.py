@@ -9,7 +9,7 @@ import numpy.typing as npt
 from balanceidx import _checks
 from balanceidx._make.build import build
 from balanceidx._make.index import ClassIndex, index_of
-from balanceidx._make.shares import levels_of
+from balanceidx._make.shares import levels_of, repeats_of
 from balanceidx._make.targets import has_labels
 from balanceidx._make.weights import weights as read_weights
 from balanceidx._plan import Plan
@@ -95,8 +95,9 @@ def _ratio(
     weights = None
     if item_weights is not None:
         index, weights = _weighted_members(index, item_weights)
-    levels = levels_of(index, target, min_per_batch, max_repeats, size, minima)
-    return build(index, levels, size, epoch_size, weights, minima=minima)
+    repeats = repeats_of(max_repeats)
+    levels = levels_of(index, target, min_per_batch, repeats, size, minima)
+    return build(index, levels, size, epoch_size, weights, max_repeats=repeats, minima=minima)
 
 
 def stratified(

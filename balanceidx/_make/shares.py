@@ -14,7 +14,7 @@ from balanceidx._make.index import ClassIndex
 
 
 def levels_of(
-    index: ClassIndex, target: Any, min_per_batch: Any, max_repeats: "float | None", batch_size: int, minima_name: str
+    index: ClassIndex, target: Any, min_per_batch: Any, max_repeats: Fraction | None, batch_size: int, minima_name: str
 ) -> list[Nodes]:
     """Read target and bounds for the classes of an index and for the levels above them."""
     names = _names(index)
@@ -27,7 +27,7 @@ def levels_of(
     minima = _minima(min_per_batch, names, shares, sizes, batch_size, minima_name)
     caps: list[list[int | None]] = [[None] * len(level) for level in names]
     if max_repeats is not None:
-        caps[-1] = _caps(max_repeats, sizes[-1])
+        caps[-1] = [math.floor(max_repeats * n) for n in sizes[-1]]
     return [
         Nodes([path[0] if len(path) == 1 else path for path in level], *rest)
         for level, *rest in zip(names, parents, shares, minima, caps, strict=True)
@@ -168,9 +168,10 @@ def _minimum(argument: str, label: Any, value: Any) -> int:
     return _checks.integer(f"{argument}[{label!r}]", value, 0, _checks.MAX_BATCH)
 
 
-def _caps(max_repeats: float, sizes: Sequence[int]) -> list["int | None"]:
+def repeats_of(max_repeats: Any) -> Fraction | None:
+    """Check `max_repeats`; 1.2 of ten items is twelve, though the float is a little less."""
+    if max_repeats is None:
+        return None
     if not _checks.finite(max_repeats) or max_repeats <= 0:
         raise ValueError(f"`max_repeats` must be a positive finite number, not {max_repeats!r}.")
-    # 1.2 of ten items is twelve, though the float is a little less.
-    exact = max_repeats if isinstance(max_repeats, Fraction) else Fraction(repr(float(max_repeats)))
-    return [math.floor(exact * n) for n in sizes]
+    return max_repeats if isinstance(max_repeats, Fraction) else Fraction(repr(float(max_repeats)))
