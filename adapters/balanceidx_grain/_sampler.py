@@ -3,8 +3,8 @@
 Requirements, and what they led to:
 
 * the loader strides, first by shard, then by worker, and Batch runs inside the worker: the sampler inverts that map;
-* a worker makes whole batches, and the workers need not divide the number of steps: the run then has a surplus of
-  records, too few for a batch, which `drop_remainder=True` drops (see `_striding`);
+* a worker makes whole batches, and the workers need not divide the number of steps: the run then ends with a surplus
+  of records, which `drop_remainder=True` drops (`_striding` says why);
 * nothing tells a sampler how its loader strides, but Batch calls `remove_record_key` on its last record: the record
   says there whether a batch really ends with it;
 * a checkpoint compares nothing of a sampler but its repr: the repr holds the plan's fingerprint and the layout;

@@ -9,8 +9,8 @@ def step_and_place(record: int, workers: int, size: int) -> tuple[int, int]:
     """Step in which a shard's record is delivered, and its place in that batch.
 
     Record l is the j-th of worker w, where j, w = divmod(l, W). It stands in place i of that worker's batch k, where
-    k, i = divmod(j, B). Before that batch the loader delivers k batches of every worker, and one more of each worker
-    below w: k * W + w of them, which is the number of the step.
+    k, i = divmod(j, B). Before it the loader delivers k batches of every worker, and one more of each worker below w.
+    These are k * W + w steps, so k * W + w is the number of its own.
 
     >>> [step_and_place(record, workers=2, size=3) for record in range(7)]
     [(0, 0), (1, 0), (0, 1), (1, 1), (0, 2), (1, 2), (2, 0)]
