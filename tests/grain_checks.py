@@ -49,6 +49,18 @@ def loader(plan, rank, shards, workers, num_epochs=EPOCHS, **options):
     )
 
 
+def delivered(records, workers, size):
+    """What a DataLoader makes of one shard's records: workers stride them and batch, and are asked in turn."""
+    waiting = []
+    for worker in range(workers):
+        mine = records[worker::workers]
+        waiting.append([mine[first : first + size] for first in range(0, len(mine) - size + 1, size)])
+    found = []
+    while any(waiting):
+        found += [batches.pop(0) for batches in waiting if batches]
+    return found
+
+
 def items(batches):
     """The items of each batch of pytrees."""
     return np.stack([batch["item"] for batch in batches])
@@ -64,9 +76,9 @@ def refused(message, call):
         raise AssertionError(f"not refused: {message}")
 
 
-def check(worker_counts=(0, 2)):
+def check(worker_counts=(0, 3)):
     """Raise AssertionError where a rank's batches are not the promised ones."""
-    plan = bx.ratio(LABELS, batch_size=12, epoch_size=72)
+    plan = bx.ratio(LABELS, batch_size=12, epoch_size=60)  # ten steps in all
     for workers in worker_counts:
         for rank in (1,) if workers else (0, 1):
             wanted = expected(plan, rank, 2)

@@ -104,5 +104,5 @@ def test_pickles_leave_what_was_computed_behind():
     blocks = Blocks(counting(64).run)
     fresh = len(pickle.dumps(blocks))
     wanted = blocks.row(0, 700).copy()
-    assert len(pickle.dumps(blocks)) == fresh
+    assert len(pickle.dumps(blocks)) < fresh + 1000  # what is kept has 32 KB
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(blocks)).row(0, 700), wanted)

@@ -1,4 +1,4 @@
-"""Our own position: saved by one layout, continued by any other, refused when it is another run's."""
+"""Our own position: saved by one layout, continued by any other, refused when it is damaged or another run's."""
 
 import json
 
@@ -18,12 +18,22 @@ def test_state_is_the_streams():
     for done in range(15):
         assert state_dict(PLAN, 3, done) == stream.state_dict()
         next(stream)
-    assert len(json.dumps(state_dict(PLAN, 2**64 - 1, 2**32))) < 200
+    assert len(json.dumps(state_dict(PLAN, 2**64 - 1, 2**32))) < 250
+
+
+def test_state_is_a_positions():
+    assert PLAN.position(state_dict(PLAN, 3, 8)) == bx.Position(seed=3, epoch=1, step=2)
+    assert state_dict(PLAN, 3, 8) == bx.Position(seed=3, epoch=1, step=2).state_dict(PLAN)
 
 
 @pytest.mark.parametrize("steps", [0, 5, 6, 7, 6 * 2**31 + 5])
 def test_steps_done_reads_what_state_dict_wrote(steps):
     assert steps_done(PLAN, 3, json.loads(json.dumps(state_dict(PLAN, 3, steps)))) == steps
+
+
+def test_steps_done_reads_positions_too():
+    assert steps_done(PLAN, 3, bx.Position(3, 1, 2)) == 8
+    assert steps_done(PLAN, 3, bx.Position(3, 0, 6)) == steps_done(PLAN, 3, bx.Position(3, 1, 0)) == 6
 
 
 def test_steps_done_refuses_states_of_other_runs():
@@ -34,6 +44,10 @@ def test_steps_done_refuses_states_of_other_runs():
         steps_done(PLAN, 4, state)
     with pytest.raises(TypeError, match=r"`seed` must be an integer, not float 3\.0"):
         steps_done(PLAN, 3.0, state)
+    with pytest.raises(ValueError, match="`state` is damaged"):
+        steps_done(PLAN, 3, {**state, "step": 3})
+    with pytest.raises(ValueError, match=r"`state` lies inside step 2, `within` \(=4\) indices of one rank into it"):
+        steps_done(PLAN, 3, bx.Position(3, 1, 2, within=4))
 
 
 def global_step(number):
@@ -165,17 +179,72 @@ def make_sampler(plan, seed, **options):
     return PlanSampler(plan, seed, shard_count=1, worker_count=0, **options)
 
 
-@pytest.mark.parametrize("make", [make_batches, make_sampler, SelectionMap])
+MAKERS = pytest.mark.parametrize("make", [make_batches, make_sampler, SelectionMap])
+
+
+def drawn(hook):
+    """The first 24 items of a hook, whichever it is."""
+    if isinstance(hook, PlanSampler):
+        return [hook[i].record_key for i in range(24)]
+    if isinstance(hook, SelectionMap):
+        return [hook[i][1] for i in range(24)]
+    return [*hook[0], *hook[1]]
+
+
+@MAKERS
+def test_a_position_starts_where_its_state_does(make):
+    wanted = PLAN.range_indices(3, 2, 4, epoch=1)
+    state = state_dict(PLAN, 3, 8)
+    for start in (state, bx.Position(3, 1, 2), PLAN.position(state), PLAN.stream(3, start=state).state_dict()):
+        np.testing.assert_array_equal(drawn(make(PLAN, 3, start=start)), wanted)
+    for start in (bx.Position(3, 0, 6), bx.Position(3, 1, 0)):  # the end of an epoch is the beginning of the next
+        np.testing.assert_array_equal(drawn(make(PLAN, 3, start=start)), PLAN.range_indices(3, 0, 2, epoch=1))
+
+
+@MAKERS
 def test_states_of_other_runs_are_refused(make):
     state = state_dict(PLAN, 3, 8)
     with pytest.raises(ValueError, match="`state` belongs to another plan: its fingerprint is"):
         make(bx.ratio(LABELS, batch_size=24), 3, start=state)
-    with pytest.raises(ValueError, match="`state` was saved with seed 3, but `seed` is 4; pass seed=3 to continue"):
-        make(PLAN, 4, start=state)
-    with pytest.raises(ValueError, match="was saved with stream format 0"):
-        make(PLAN, 3, start={**state, "format": 0})
-    with pytest.raises(ValueError, match="it lacks format, fingerprint, seed, epoch, step"):
+    for start in (state, bx.Position(3, 1, 2)):
+        with pytest.raises(ValueError, match="`start` was saved with seed 3, but `seed` is 4; pass seed=3 to continue"):
+            make(PLAN, 4, start=start)
+    with pytest.raises(ValueError, match=f"was saved with stream format {bx.STREAM_FORMAT + 1}, but this release"):
+        make(PLAN, 3, start={**state, "format": bx.STREAM_FORMAT + 1})
+    with pytest.raises(ValueError, match="it lacks format, fingerprint, seed, epoch, step, within, check"):
         make(PLAN, 3, start={"next_index": 8})
+    for start in (8, "state"):
+        with pytest.raises(ValueError, match="`state` is not a balanceidx stream state"):
+            make(PLAN, 3, start=start)
+    with pytest.raises(ValueError, match=r"`start\.step` \(of 6 an epoch\) must be below 7, not 8"):
+        make(PLAN, 3, start=bx.Position(3, 0, 8))
+
+
+@MAKERS
+@pytest.mark.parametrize("field", ["seed", "epoch", "step", "within", "check"])
+def test_edited_states_are_refused(make, field):
+    state = state_dict(PLAN, 3, 8)
+    edited = {**state, field: "0" * 8 if field == "check" else state[field] + 1}
+    with pytest.raises(ValueError, match=r"`state` is damaged: its check word .* does not fit its other entries"):
+        make(PLAN, 3, start=edited)
+
+
+@MAKERS
+@pytest.mark.parametrize("field", ["format", "fingerprint", "seed", "epoch", "step", "within", "check"])
+def test_damaged_states_are_refused(make, field):
+    state = state_dict(PLAN, 3, 8)
+    with pytest.raises(ValueError, match=f"`state` is not a balanceidx stream state: it lacks {field}"):
+        make(PLAN, 3, start={name: value for name, value in state.items() if name != field})
+    with pytest.raises((TypeError, ValueError), match="`state"):
+        make(PLAN, 3, start={**state, field: None})
+
+
+@MAKERS
+def test_states_taken_inside_a_step_are_refused(make):
+    inside = bx.Position(3, 1, 2, within=4)
+    for start in (inside, inside.state_dict(PLAN)):
+        with pytest.raises(ValueError, match=r"`start` lies inside step 2, .* Save after whole steps"):
+            make(PLAN, 3, start=start)
 
 
 @pytest.mark.parametrize("make", [make_batches, make_sampler])

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 import balanceidx as bx
 import balanceidx_grain
 from balanceidx_grain import PlanSampler
-from grain_checks import LABELS, Records, expected, items, loader
+from grain_checks import LABELS, Records, delivered, expected, items, loader
 
 PLAN = bx.ratio(LABELS, batch_size=12, epoch_size=72)  # six steps an epoch
 
@@ -28,9 +28,28 @@ def workers():
 def strided(sampler, shard):
     """What a DataLoader of that shard yields: shards stride, workers stride again, and batch, turn by turn."""
     mine = [sampler[g].record_key for g in range(shard, len(sampler), sampler.shard_count)]
-    count = max(sampler.worker_count, 1)
-    by_worker = [np.reshape(mine[w::count], (-1, sampler.local_batch_size)) for w in range(count)]
-    return np.stack(by_worker, axis=1).reshape(-1, sampler.local_batch_size)
+    return delivered(mine, max(sampler.worker_count, 1), sampler.local_batch_size)
+
+
+@pytest.mark.parametrize("workers", range(12))
+@pytest.mark.parametrize("shards", [1, 2])
+@pytest.mark.parametrize("part", [1, 2, 5])
+def test_any_number_of_workers_gives_every_shard_its_batches(workers, shards, part):
+    """Two epochs from anywhere: fewer steps than workers, as many, more; a multiple of them or not."""
+    batch = part * shards
+    plan = bx.ratio([0] * 6 + [1] * 20, batch_size=batch, epoch_size=7 * batch)
+    for start in range(15):
+        sampler = PlanSampler(
+            plan, 3, shard_count=shards, worker_count=workers, num_epochs=2, start=bx.Position(3, *divmod(start, 7))
+        )
+        for shard in range(shards):
+            wanted = [
+                plan.batch_indices(3, number % 7, shard, epoch=number // 7, world_size=shards)
+                for number in range(start, 14)
+            ]
+            found = strided(sampler, shard)
+            assert len(found) == 14 - start
+            np.testing.assert_array_equal(np.reshape(found, (-1, part)), np.reshape(wanted, (-1, part)))
 
 
 @settings(max_examples=40)
@@ -66,9 +85,11 @@ def test_a_loader_of_every_shard(shards):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("count", [2, 4])
-def test_a_loader_with_workers(count):
-    np.testing.assert_array_equal(items(loader(PLAN, 1, 2, count)), expected(PLAN, 1, 2))
+@pytest.mark.parametrize(("shards", "count"), [(2, 2), (2, 4), (1, 3), (2, 7), (1, 11)])
+def test_a_loader_with_workers(shards, count):
+    # Ten steps: of these numbers, 2 alone divides them, and 11 workers have less than a step each.
+    plan = bx.ratio(LABELS, batch_size=12, epoch_size=60)
+    np.testing.assert_array_equal(items(loader(plan, shards - 1, shards, count)), expected(plan, shards - 1, shards))
 
 
 def test_iterating_a_loader_again_is_identical():
@@ -127,15 +148,24 @@ def test_restoring_after_every_number_of_steps_into_new_objects():
 
 
 @pytest.mark.slow
-def test_restoring_with_workers():
-    iterator = iter(loader(PLAN, 1, 2, 2))
-    for _ in range(5):
-        next(iterator)
-    resumed = iter(loader(PLAN, 1, 2, 2))
-    state = iterator.get_state()
-    assert len(state) < 1000
-    resumed.set_state(state)
-    np.testing.assert_array_equal(items(resumed), expected(PLAN, 1, 2)[5:])
+@pytest.mark.parametrize("count", [2, 5])
+def test_restoring_with_workers(count):
+    iterator = iter(loader(PLAN, 1, 2, count))
+    states = {step: iterator.get_state() for step, _ in enumerate(iterator, 1)}
+    for done in (5, 11):  # the last turn of five workers is of two steps, 10 and 11
+        assert len(states[done]) < 1000
+        resumed = iter(loader(PLAN, 1, 2, count))
+        resumed.set_state(states[done])
+        np.testing.assert_array_equal(items(resumed), expected(PLAN, 1, 2)[done:])
+    longer = iter(loader(PLAN, 1, 2, count, num_epochs=4))  # what is surplus in two epochs is not in four
+    longer.set_state(states[12])
+    np.testing.assert_array_equal(next(longer)["item"], PLAN.batch_indices(3, 0, 1, epoch=2, world_size=2))
+
+
+@pytest.mark.slow
+def test_a_start_in_mid_epoch_with_workers():
+    found = items(loader(PLAN, 1, 2, 4, start=balanceidx_grain.state_dict(PLAN, 3, 7)))
+    np.testing.assert_array_equal(found, expected(PLAN, 1, 2)[7:])
 
 
 def test_a_state_of_another_plan_or_layout_is_refused():
@@ -306,7 +336,7 @@ def test_pickles_hold_the_table_and_no_cache():
     fresh = len(cloudpickle.dumps(sampler))
     assert fresh < 4 * 200_000 + 3000
     wanted = [sampler[i].record_key for i in range(50_000)]
-    assert len(cloudpickle.dumps(sampler)) == fresh
+    assert len(cloudpickle.dumps(sampler)) < fresh + 1000  # a batch's indices alone are 800 bytes, forty are kept
     for copied in (pickle.loads(cloudpickle.dumps(sampler)), copy.deepcopy(sampler)):
         assert [copied[i].record_key for i in range(50_000)] == wanted
         assert repr(copied) == repr(sampler)
@@ -325,13 +355,54 @@ def test_bad_arguments_are_named():
         PlanSampler(PLAN, -1, shard_count=1, worker_count=0)
 
 
-def test_steps_that_the_workers_do_not_divide_are_refused():
+def ends_of_batches(sampler, size, drop_remainder):
+    """Metadata of the last record of each batch that a worker makes, worker by worker."""
+    for worker in range(sampler.worker_count):
+        mine = range(worker, len(sampler), sampler.worker_count)
+        for first in range(0, len(mine), size):
+            batch = mine[first : first + size]
+            if len(batch) == size or not drop_remainder:
+                yield sampler[batch[-1]]
+
+
+def test_a_batch_of_the_surplus_is_refused():
+    sampler = PlanSampler(PLAN, 3, shard_count=1, worker_count=4, num_epochs=1)  # six steps
+    assert len(sampler) == 72 + 2 * 11  # eleven records for each of the two workers that have one step
+    assert len([end.remove_record_key() for end in ends_of_batches(sampler, 12, drop_remainder=True)]) == 6
     message = (
-        r"the run has 6 steps \(6 an epoch, up to `num_epochs`\), which `worker_count` \(=4\) does not divide, and "
-        r"every worker makes whole batches; choose another .* or `num_epochs=None` and stop after 6 batches"
+        r"after the last step of the run: `worker_count` \(=4\) does not divide its 6 steps\. All steps were "
+        r"delivered; to end without this error, give the DataLoader Batch\(12, drop_remainder=True\)"
     )
+    surplus = [end for end in ends_of_batches(sampler, 12, drop_remainder=False) if end.index in (90, 91)]
+    assert len(surplus) == 2
+    for end in surplus:
+        with pytest.raises(ValueError, match=message):
+            end.remove_record_key()
+
+
+def test_a_surplus_is_read_but_exists():
+    start = bx.Position(3, 2**32 - 2, 5)
+    sampler = PlanSampler(PLAN, 3, shard_count=1, worker_count=4, num_epochs=2**32 - 1, start=start)
+    assert len(sampler) == 12 + 3 * 11
+    assert {sampler[i].record_key for i in range(len(sampler))} == set(PLAN.batch_indices(3, 5, epoch=2**32 - 2))
+
+
+@pytest.mark.slow
+def test_a_loader_that_keeps_the_surplus_is_refused_after_the_last_step():
+    plan = bx.ratio(LABELS, batch_size=12, epoch_size=60)
+    sampler = PlanSampler(plan, 3, shard_count=1, worker_count=3, num_epochs=2)
+    found = []
+    with pytest.raises(ValueError, match=r"All steps were delivered; .* Batch\(12, drop_remainder=True\)"):
+        for batch in with_operations(sampler, [grain.transforms.Batch(12)], worker_count=3):
+            found.append(batch["item"])
+    np.testing.assert_array_equal(found, expected(plan, 0, 1))
+
+
+def test_blocks_are_not_batched_one_by_one_where_the_surplus_holds_some():
+    sampler = PlanSampler(PLAN, 3, shard_count=1, worker_count=4, num_epochs=1, blocks=3)
+    message = r"needs .* Batch\(12, drop_remainder=True\), .* one block need a `worker_count` that divides the 6 steps"
     with pytest.raises(ValueError, match=message):
-        PlanSampler(PLAN, 3, shard_count=1, worker_count=4, num_epochs=1)
-    np.testing.assert_array_equal(
-        strided(PlanSampler(PLAN, 3, shard_count=2, worker_count=4, num_epochs=2), 1), expected(PLAN, 1, 2)
-    )
+        next(ends_of_batches(sampler, 4, drop_remainder=True)).remove_record_key()
+    assert len([end.remove_record_key() for end in ends_of_batches(sampler, 12, drop_remainder=True)]) == 6
+    dividing = PlanSampler(PLAN, 3, shard_count=1, worker_count=3, num_epochs=1, blocks=3)
+    assert len([end.remove_record_key() for end in ends_of_batches(dividing, 4, drop_remainder=True)]) == 18

@@ -15,7 +15,7 @@ sys.path[:0] = {[str(ROOT), str(ROOT / "adapters"), str(ROOT / "tests")]!r}
 import grain_checks
 if __name__ == "__main__":
     grain_checks.balanceidx_grain.enable_workers()
-    grain_checks.check(worker_counts=(0, 2))
+    grain_checks.check(worker_counts=(0, 3))
     print("checked")
 """
 

@@ -11,16 +11,16 @@ Requirements, and what they led to:
 """
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from balanceidx import Plan, _checks
+from balanceidx import Plan, adapting
 from balanceidx_grain._blocks import Blocks
 from balanceidx_grain._grain import grain
-from balanceidx_grain._run import Run
+from balanceidx_grain._run import Run, Start
 
 
 def batches(
@@ -33,7 +33,7 @@ def batches(
     num_epochs: int | None = None,
     source: Any = None,
     batch_fn: Callable[[Sequence[Any]], Any] | None = None,
-    start: Mapping[str, Any] | None = None,
+    start: Start | None = None,
 ) -> "grain.MapDataset[Any]":
     """Dataset whose element t is this rank's index array for step t, or its loaded batch.
 
@@ -63,7 +63,7 @@ def batches(
         by one and stacked by Grain.
     batch_fn : callable, optional
         Makes a batch of a list of records, in place of Grain's own stacking.
-    start : mapping, optional
+    start : state or Position, optional
         Make element 0 the step at a saved position (`state_dict`). Random transformations downstream then count
         from 0 too; to continue with theirs, slice the finished pipeline instead: see `steps_done`.
 
@@ -75,9 +75,9 @@ def batches(
     ------
     TypeError, ValueError
         For arguments that `Plan.batch_indices` refuses, for fewer than one epoch, for a source of another length than
-        the plan's, and for a state of another plan or seed.
+        the plan's, and for a `start` that is damaged, of another plan or seed, or inside a step.
     """
-    _checks.layout(plan.batch_size, rank, world_size, blocks)
+    adapting.layout(plan.batch_size, rank, world_size, blocks)
     run = Run.of(plan, seed, world_size, blocks, num_epochs, start)
     if source is not None and len(source) != plan.num_items:
         raise ValueError(

@@ -3,22 +3,24 @@
 Requirements, and what they led to:
 
 * Grain counts elements and has no notion of an epoch: step number n is step n mod T of epoch n div T;
-* the number of hosts and of workers may change between two runs: the position that is kept is balanceidx's own, which
-  knows neither.
+* the number of hosts and of workers may change between two runs: what is saved is a `balanceidx.Position`, which knows
+  neither.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
-from balanceidx import Plan, _checks
-from balanceidx._stream import read_state
+from balanceidx import Plan, Position, adapting
+
+# What `start` takes: a saved position, or one that was made by hand.
+Start: TypeAlias = Mapping[str, Any] | Position
 
 
 def state_dict(plan: Plan, seed: int, steps: int) -> dict[str, Any]:
-    """Position after so many steps of a run, as `Stream.state_dict` writes it: a small dict that JSON can hold.
+    """Position after so many steps of a run, as `Position.state_dict` writes it: a small dict that JSON can hold.
 
-    Pass it as `start` to continue there, with any number of ranks, workers and blocks; save it beside the model.
+    Save it beside the model. Pass it as `start` to continue there, with any number of ranks, workers and blocks.
     `steps_done` reads it.
 
     >>> import balanceidx as bx
@@ -37,23 +39,21 @@ def state_dict(plan: Plan, seed: int, steps: int) -> dict[str, Any]:
 
     Returns
     -------
-    dict with the keys format, fingerprint, seed, epoch and step
+    dict with the keys format, fingerprint, seed, epoch, step, within (always 0) and check
 
     Raises
     ------
     TypeError, ValueError
         For a seed or a number of steps outside its range.
     """
-    stream = plan.stream(seed)
-    done = _checks.integer("steps", steps, 0, _checks.MAX_EPOCHS * plan.steps_per_epoch)
-    epoch, step = divmod(done, plan.steps_per_epoch)
-    return stream.state_dict() | {"epoch": epoch, "step": step}
+    done = adapting.integer("steps", steps, 0, adapting.MAX_EPOCHS * plan.steps_per_epoch)
+    return Position(seed, *divmod(done, plan.steps_per_epoch)).state_dict(plan)
 
 
-def steps_done(plan: Plan, seed: int, state: Mapping[str, Any]) -> int:
-    """Steps before a saved position, counted from the beginning of epoch 0: what `state_dict` was given.
+def steps_done(plan: Plan, seed: int, state: Start) -> int:
+    """Steps before a position, counted from the beginning of epoch 0: what `state_dict` was given.
 
-    Slicing a finished pipeline by it continues the run with its random transformations: Grain draws their random
+    Slice a finished pipeline by it to continue the run with its random transformations. Grain draws their random
     numbers by element number, and a slice keeps the numbers that the elements had.
 
     >>> import balanceidx as bx
@@ -71,8 +71,8 @@ def steps_done(plan: Plan, seed: int, state: Mapping[str, Any]) -> int:
     ----------
     plan, seed
         Those of the saved run.
-    state : mapping
-        From `state_dict`, or from a `Stream`.
+    state : state or Position
+        From `state_dict`, from a `Stream` or from another adapter, or a `balanceidx.Position`.
 
     Returns
     -------
@@ -81,13 +81,15 @@ def steps_done(plan: Plan, seed: int, state: Mapping[str, Any]) -> int:
     Raises
     ------
     TypeError, ValueError
-        For a seed outside its range, and for a state of another plan, seed or stream format.
+        For a seed outside its range, for a state that is damaged or of another plan, seed or stream format, and for a
+        position inside a step.
     """
-    seed = _checks.seed(seed)
-    saved, epoch, step = read_state(plan, state)
-    if saved != seed:
-        raise ValueError(f"`state` was saved with seed {saved}, but `seed` is {seed}; pass seed={saved} to continue.")
-    return epoch * plan.steps_per_epoch + step
+    return _steps_before(plan, adapting.seed(seed), state, "state")
+
+
+def _steps_before(plan: Plan, seed: int, state: Start, name: str) -> int:
+    position = adapting.starting(plan, state, seed, name)
+    return position.epoch * plan.steps_per_epoch + position.step
 
 
 @dataclass(frozen=True)
@@ -119,22 +121,22 @@ class Run:
         world_size: int,
         blocks: int,
         num_epochs: int | None,
-        start: Mapping[str, Any] | None,
+        start: Start | None,
         name: str = "world_size",
     ) -> "Run":
         """Check the arguments; `name` is what the caller calls the number of ranks."""
-        seed = _checks.seed(seed)
-        ranks = _checks.integer(name, world_size, 1, _checks.MAX_BATCH)
-        blocks = _checks.integer("blocks", blocks, 1, _checks.MAX_BATCH)
+        seed = adapting.seed(seed)
+        ranks = adapting.integer(name, world_size, 1, adapting.MAX_BATCH)
+        blocks = adapting.integer("blocks", blocks, 1, adapting.MAX_BATCH)
         if plan.batch_size % (ranks * blocks):
             raise ValueError(
                 f"`batch_size` (={plan.batch_size}, all ranks together) must be divisible by "
                 f"`{name}` * `blocks` (={ranks} * {blocks})."
             )
-        first = 0 if start is None else steps_done(plan, seed, start)
+        first = 0 if start is None else _steps_before(plan, seed, start, "start")
         if num_epochs is None:
             return cls(plan, seed, ranks, blocks, first, None)
-        epochs = _checks.integer("num_epochs", num_epochs, 1, _checks.MAX_EPOCHS)
+        epochs = adapting.integer("num_epochs", num_epochs, 1, adapting.MAX_EPOCHS)
         steps = epochs * plan.steps_per_epoch - first
         if steps < 0:
             raise ValueError(

@@ -3,7 +3,8 @@
 Requirements, and what they led to:
 
 * the loader strides, first by shard, then by worker, and Batch runs inside the worker: the sampler inverts that map;
-* a worker makes whole batches, so the workers divide the number of steps;
+* a worker makes whole batches, and the workers need not divide the number of steps: the run then ends with a surplus
+  of records, which `drop_remainder=True` drops (`_striding` says why);
 * nothing tells a sampler how its loader strides, but Batch calls `remove_record_key` on its last record: the record
   says there whether a batch really ends with it;
 * a checkpoint compares nothing of a sampler but its repr: the repr holds the plan's fingerprint and the layout;
@@ -11,15 +12,15 @@ Requirements, and what they led to:
 """
 
 import sys
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from balanceidx import Plan, _checks
+from balanceidx import Plan, adapting
 from balanceidx_grain._blocks import Blocks
 from balanceidx_grain._grain import grain
-from balanceidx_grain._run import Run
+from balanceidx_grain._run import Run, Start
+from balanceidx_grain._striding import records, step_and_place
 
 _WORD = 0xFFFFFFFF
 
@@ -51,28 +52,31 @@ class PlanSampler:
     num_epochs : int, optional
         Number of epochs, one after the other, counted from epoch 0; None for no end.
     blocks : int
-        As in `Plan.batch_indices`; the loader may then also make batches of `local_batch_size // blocks`.
-    start : mapping, optional
+        As in `Plan.batch_indices`. The loader may then also make batches of `local_batch_size // blocks`, where the
+        workers divide the number of steps.
+    start : state or Position, optional
         Begin at a saved position (`state_dict`) instead of at epoch 0, step 0. Every record keeps its generator.
 
     Attributes
     ----------
     local_batch_size : int
-        Items in one shard's part of a batch: what to give to Batch.
+        Items in one shard's part of a batch: what to give to Batch, with `drop_remainder=True`.
     shard_count, worker_count : int
         As given.
 
     Raises
     ------
     TypeError, ValueError
-        For arguments that `Plan.batch_indices` refuses, for a number of steps that the workers do not divide, and for
-        a state of another plan or seed.
+        For arguments that `Plan.batch_indices` refuses, and for a `start` that is damaged, of another plan or seed, or
+        inside a step.
 
     Notes
     -----
     A loader that strides, batches or filters otherwise raises ValueError with its first batch, on some shard or worker
-    at least; only a batch of several whole steps goes unseen. The repr leaves out num_epochs: a checkpoint may be
-    continued for more epochs.
+    at least; only a batch of several whole steps goes unseen. Where the workers do not divide the number of steps, a
+    Batch without `drop_remainder=True` raises ValueError too, but only after the last step.
+
+    The repr leaves out num_epochs: a checkpoint may be continued for more epochs.
     """
 
     def __init__(
@@ -84,16 +88,26 @@ class PlanSampler:
         worker_count: int,
         num_epochs: int | None = None,
         blocks: int = 1,
-        start: Mapping[str, Any] | None = None,
+        start: Start | None = None,
     ) -> None:
         run = Run.of(plan, seed, shard_count, blocks, num_epochs, start, name="shard_count")
         self.shard_count = run.world_size
-        self.worker_count = _checks.integer("worker_count", worker_count, 0, 1 << 16)
+        self.worker_count = adapting.integer("worker_count", worker_count, 0, 1 << 16)
         self.local_batch_size = run.local_batch_size
         self._first, self._seed = run.first, run.seed
         self._workers = max(self.worker_count, 1)  # without workers, the loader itself takes every record
-        self._block_size = run.local_batch_size // run.blocks
-        self._length = _steps(run, self._workers) * plan.batch_size
+        steps = _steps(run, self._workers)
+        self._last = run.first + steps - 1
+        self._length = records(steps, self._workers, run.local_batch_size) * run.world_size
+        # A surplus holds whole blocks, which drop_remainder would keep: where there is one, batches are whole.
+        surplus = self._length > steps * plan.batch_size
+        self._smallest_batch = run.local_batch_size if surplus else run.local_batch_size // run.blocks
+        self._advice = (
+            f"the DataLoader needs shard_count={run.world_size}, worker_count={self.worker_count} and "
+            f"Batch({run.local_batch_size}, drop_remainder=True), with no Filter or FlatMap before it."
+        )
+        if surplus and run.blocks > 1:
+            self._advice += f" Batches of one block need a `worker_count` that divides the {steps} steps of the run."
         self._repr = (
             f"PlanSampler(fingerprint={plan.fingerprint!r}, seed={run.seed}, batch_size={plan.batch_size}, "
             f"shard_count={run.world_size}, worker_count={self.worker_count}, blocks={run.blocks}, first={run.first})"
@@ -101,7 +115,7 @@ class PlanSampler:
         self._blocks = Blocks(run)
 
     def __len__(self) -> int:
-        """Records of the run, all shards together."""
+        """Records that Grain reads, all shards together; the surplus counts."""
         return self._length
 
     def __repr__(self) -> str:
@@ -113,23 +127,19 @@ class PlanSampler:
         if not 0 <= index < self._length:
             raise IndexError(f"index {index} is not in [0, {self._length}), the records of the run.")
         local, shard = divmod(index, self.shard_count)
-        local, worker = divmod(local, self._workers)
-        turn, place = divmod(local, self.local_batch_size)
-        number = self._first + turn * self._workers + worker
-        return _Metadata(index, self._blocks.row(shard, number).item(place), self, number, shard, place)
+        step, place = step_and_place(local, self._workers, self.local_batch_size)
+        number = self._first + step
+        # A surplus record is read and dropped: any will do, and those of the last step exist.
+        item = self._blocks.row(shard, min(number, self._last)).item(place)
+        return _Metadata(index, item, self, number, shard, place)
 
 
 def _steps(run: Run, workers: int) -> int:
-    if run.steps is None:
-        most = sys.maxsize // run.plan.batch_size
-        return most - most % workers
-    if run.steps % workers:
-        raise ValueError(
-            f"the run has {run.steps} steps ({run.plan.steps_per_epoch} an epoch, up to `num_epochs`), which "
-            f"`worker_count` (={workers}) does not divide, and every worker makes whole batches; choose another "
-            f"`worker_count`, `num_epochs` or `epoch_size`, or `num_epochs=None` and stop after {run.steps} batches."
-        )
-    return run.steps
+    """Steps of a run; as many as Grain can count where it has no end, and then without a surplus."""
+    if run.steps is not None:
+        return run.steps
+    most = sys.maxsize // run.plan.batch_size
+    return most - most % workers
 
 
 class _Metadata(grain.RecordMetadata):  # type: ignore[misc]
@@ -160,12 +170,18 @@ class _Metadata(grain.RecordMetadata):  # type: ignore[misc]
     def remove_record_key(self) -> "grain.RecordMetadata":
         """Metadata of the batch that ends with this record: Batch asks for it."""
         sampler = self._sampler
-        if (self._place + 1) % sampler._block_size:
+        if self._number > sampler._last:
+            raise ValueError(
+                f"a batch ends with surplus records, after the last step of the run: `worker_count` "
+                f"(={sampler.worker_count}) does not divide its {sampler._last + 1 - sampler._first} steps. All steps "
+                f"were delivered; to end without this error, give the DataLoader "
+                f"Batch({sampler.local_batch_size}, drop_remainder=True)."
+            )
+        if (self._place + 1) % sampler._smallest_batch:
             raise ValueError(
                 f"a batch ends with record {self._place} of the {sampler.local_batch_size} that rank {self._shard} has "
-                f"for step number {self._number}, so its records do not belong together. With {sampler!r}, the "
-                f"DataLoader needs shard_count={sampler.shard_count}, worker_count={sampler.worker_count} and "
-                f"Batch({sampler.local_batch_size}, drop_remainder=True), with no Filter or FlatMap before it."
+                f"for step number {self._number}, so its records do not belong together. With {sampler!r}, "
+                f"{sampler._advice}"
             )
         return grain.RecordMetadata(index=self.index, rng=self.rng)
 

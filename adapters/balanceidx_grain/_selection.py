@@ -9,14 +9,13 @@ Requirements, and what they led to:
 """
 
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import accumulate
-from typing import Any
 
-from balanceidx import Plan, _checks
+from balanceidx import Plan, adapting
 from balanceidx_grain._blocks import Blocks
 from balanceidx_grain._grain import grain
-from balanceidx_grain._run import Run
+from balanceidx_grain._run import Run, Start
 
 
 class SelectionMap(grain.transforms.DatasetSelectionMap):  # type: ignore[misc]
@@ -43,7 +42,7 @@ class SelectionMap(grain.transforms.DatasetSelectionMap):  # type: ignore[misc]
     lengths : sequence of int, optional
         Lengths of the datasets when there are several: the plan's items 0, 1, ... are the elements of the first, then
         of the second, and so on. They sum to `plan.num_items`.
-    start : mapping, optional
+    start : state or Position, optional
         Begin at a saved position (`state_dict`) instead of at epoch 0, step 0; the length stays that of an epoch.
         Random transformations downstream count from 0; to continue with theirs, slice the finished pipeline instead:
         see `steps_done`.
@@ -52,7 +51,7 @@ class SelectionMap(grain.transforms.DatasetSelectionMap):  # type: ignore[misc]
     ------
     TypeError, ValueError
         For arguments that `Plan.batch_indices` refuses, for lengths that do not sum to the number of items, and for a
-        state of another plan or seed.
+        `start` that is damaged, of another plan or seed, or inside a step.
     """
 
     def __init__(
@@ -63,7 +62,7 @@ class SelectionMap(grain.transforms.DatasetSelectionMap):  # type: ignore[misc]
         shard_count: int = 1,
         blocks: int = 1,
         lengths: Sequence[int] | None = None,
-        start: Mapping[str, Any] | None = None,
+        start: Start | None = None,
     ) -> None:
         self._run = run = Run.of(plan, seed, shard_count, blocks, None, start, name="shard_count")
         self._offsets = _offsets([plan.num_items] if lengths is None else lengths, plan.num_items)
@@ -93,7 +92,7 @@ class SelectionMap(grain.transforms.DatasetSelectionMap):  # type: ignore[misc]
 
 
 def _offsets(lengths: Sequence[int], num_items: int) -> list[int]:
-    sizes = [_checks.integer(f"lengths[{i}]", length, 0, 2**63) for i, length in enumerate(lengths)]
+    sizes = [adapting.integer(f"lengths[{i}]", length, 0, 2**63) for i, length in enumerate(lengths)]
     if sum(sizes) != num_items:
         raise ValueError(
             f"`lengths` sum to {sum(sizes)}, but the plan has {num_items} items (`plan.num_items`); give the length "
