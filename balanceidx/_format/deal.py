@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from balanceidx._format.keys import CLASS_ORDER, SLOT_OFFSET, TIME_OFFSET, absorb, below, key
-from balanceidx._format.halving import Hierarchy, along
+from balanceidx._format.halving import Hierarchy, along, seated
 from balanceidx._format.layout import Layout
 
 Int64 = npt.NDArray[np.int64]
@@ -85,17 +85,19 @@ class Rows:
 class Deal:
     """The lines of some consecutive chapters of an epoch, one after the other.
 
-    Arrays of shape (chapters, C) are in the order of the line.
+    Arrays of shape (chapters, C) are in the order of the line, but for the first two.
 
     Attributes
     ----------
     starts : int64 array, shape (chapters + 1,)
         Step at which each chapter begins.
+    seats, before : int64 arrays, shape (chapters, C)
+        Draws of each class in each chapter, and before it since the beginning of the run, in the order of the classes.
     order : intp array, shape (chapters, C)
-        Class at each position of the line.
+        Class at each position of the line; classes without seats may be left out.
     begin : int64 array, shape (chapters, C)
         Seat at which the class begins, counted from the beginning of the epoch.
-    quotient, low, high, slope, base : int64 arrays, shape (chapters, C)
+    quotient, low, high, slope : int32 or int64 arrays, and base : int64 array, shape (chapters, C)
         With the seats M and M' at which the class begins and ends in its chapter: M // g, M mod g, M' mod g,
         M' // g - M // g, and its draws before the chapter less M // g.
     time_multiplier, time_offset, slot_multiplier, slot_offset : int64 arrays, shape (chapters,)
@@ -103,6 +105,8 @@ class Deal:
 
     batch_size: int
     starts: Int64
+    seats: Int64
+    before: Int64
     order: Intp
     begin: Int64
     quotient: Int64
@@ -130,7 +134,10 @@ class Deal:
         order_key, time_key, slot_key = (
             absorb(key(seed, purpose, epoch), chapters) for purpose in (CLASS_ORDER, TIME_OFFSET, SLOT_OFFSET)
         )
-        order = hierarchy.order(order_key)
+        classes = seated(seats[0]) if len(seats) == 1 else slice(None)
+        order = hierarchy.order(order_key, classes)
+        if not isinstance(classes, slice):
+            order = classes[order]
         length = np.diff(starts)
         ends = np.cumsum(along(seats, order), axis=1)
         batch_size = int(ends[0, -1]) // int(length[0])
@@ -141,6 +148,8 @@ class Deal:
         base = along(before, order)
         base -= quotient
         above -= quotient
+        if int(length.max()) < 2**31:  # smaller tables are read faster
+            quotient, low, high, above = (table.astype(np.int32) for table in (quotient, low, high, above))
         lengths, which = np.unique(length, return_inverse=True)
         times = np.array([time_multiplier(g, batch_size) for g in lengths.tolist()], np.int64)
         slots = np.array([slot_multiplier(g, batch_size) for g in lengths.tolist()], np.int64)
@@ -149,6 +158,8 @@ class Deal:
         return cls(
             batch_size,
             starts,
+            seats,
+            before,
             order,
             begin,
             quotient,
@@ -225,8 +236,7 @@ class Deal:
         seat = place * rows.length.reshape(-1)
         seat += b + self.starts[rows.chapter.reshape(-1)] * self.batch_size
         at = self._line_at(seat)
-        draw = self.slope.reshape(-1)[at]
-        draw *= b
+        draw = self.slope.reshape(-1)[at] * b
         draw += place
         draw += self.base.reshape(-1)[at]
         draw += np.minimum(self.high.reshape(-1)[at], b)
@@ -252,28 +262,24 @@ class Deal:
 
     @cached_property
     def _position(self) -> Intp:
-        """Position of each class in each line: shape (chapters, C)."""
-        return np.argsort(self.order, axis=1)
+        """Position in each line of each class that has seats: shape (chapters, C)."""
+        position = np.zeros(self.seats.shape, np.intp)
+        np.put_along_axis(position, self.order, np.arange(self.order.shape[1])[None], 1)
+        return position
 
     def span(self, chapter: int) -> tuple[Int64, Int64]:
         """Draws of each class before a chapter and with it, shape (C,)."""
-        length = int(self.starts[chapter + 1] - self.starts[chapter])
-        first = self.base[chapter] + self.quotient[chapter]
-        last = first + self.slope[chapter] * length + self.high[chapter] - self.low[chapter]
-        at = self._position[chapter]
-        return first[at], last[at]
+        return self.before[chapter], self.before[chapter] + self.seats[chapter]
 
     def draws_of(self, number: int) -> tuple[Int64, int]:
         """Draws of a class before each chapter of the table, shape (chapters,), and behind the last."""
-        chapters = np.arange(len(self.order))
-        at = chapters, self._position[:, number]
-        _, last = self.span(len(chapters) - 1)
-        return self.base[at] + self.quotient[at], int(last[number])
+        before = self.before[:, number]
+        return before, int(before[-1] + self.seats[-1, number])
 
     def locate(self, chapter: Intp, classes: Intp, draws: Int64) -> tuple[Int64, Int64]:
         """Batch and place of draws of the run, each in the given chapter of this table: the inverse of `places`."""
         at = chapter, self._position[chapter, classes]
-        low, high, slope = self.low[at], self.high[at], self.slope[at]
+        low, high, slope = (table[at].astype(np.int64) for table in (self.low, self.high, self.slope))
         drawn = draws - self.base[at] - self.quotient[at]  # within the chapter
         # Draws in the batches before b are slope * b + min(high, b) - min(low, b): three straight pieces.
         left, right = np.minimum(low, high), np.maximum(low, high)

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from balanceidx._format.chapters import Chapters
 from balanceidx._format.deal import Deal, Rows
-from balanceidx._format.halving import halve, part_of
+from balanceidx._format.halving import Stretch
 from balanceidx._format.keys import EPOCH_NODE, key
 from balanceidx._format.layout import Layout, by_class_targets, dealt_targets, shuffled_targets
 from balanceidx._format.ledger import Ledger, aligned
@@ -66,11 +66,12 @@ class Evaluator:
     pools: Pools
     class_of: Intp | None = None
     _deals: _Kept = field(default_factory=_Kept, init=False, repr=False)
+    _stretches: _Kept = field(default_factory=_Kept, init=False, repr=False)
     _seeded: _Kept = field(default_factory=_Kept, init=False, repr=False)
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave the tables behind: whoever receives an evaluator makes its own."""
-        return {**self.__dict__, "_deals": _Kept(), "_seeded": _Kept()}
+        return {**self.__dict__, "_deals": _Kept(), "_stretches": _Kept(), "_seeded": _Kept()}
 
     def freeze(self) -> None:
         """Make all arrays read-only."""
@@ -96,7 +97,7 @@ class Evaluator:
                 targets = shuffled_targets(seed, epoch, done, last, layout)
             elif order == "dealt":
                 targets = dealt_targets(rows.slot_numbers(layout), layout.length)
-            if targets is None or len(part) < deal.order.shape[1] * _DRAWS_PER_CLASS:
+            if targets is None or len(part) < deal.seats.shape[1] * _DRAWS_PER_CLASS:
                 _fill_by_place(part, targets, deal, pools, rows, layout, epoch, self.class_of)
             else:
                 _fill_by_class(part, targets, deal, pools, rows, layout, epoch)
@@ -116,26 +117,25 @@ class Evaluator:
 
     def step_near(self, seed: int, epoch: int, number: int, draw: int) -> int:
         """First step of the chapter that holds a draw of class `number`, counted within the epoch."""
+        part = self._stretch(seed, epoch).part_of(number, draw)
+        return int(self.chapters.start(np.array([part]))[0])
+
+    def _stretch(self, seed: int, epoch: int) -> Stretch:
+        """The epoch, to be halved into its chapters."""
+        stretch: Stretch = self._stretches.get((seed, epoch), self._new_stretch)
+        return stretch
+
+    def _new_stretch(self, seed: int, epoch: int) -> Stretch:
         draws, _ = self.ledger.epoch(epoch)
-        chapters, prefix = self.chapters, key(seed, EPOCH_NODE, epoch)
-        part = part_of(self.ledger.hierarchy, draws, chapters.start, chapters.levels, prefix, number, draw)
-        return int(chapters.start(np.array([part]))[0])
+        chapters = self.chapters
+        return Stretch(self.ledger.hierarchy, draws, chapters.start, chapters.levels, key(seed, EPOCH_NODE, epoch))
 
     def _deal(self, seed: int, epoch: int, first: int, last: int) -> Deal:
-        draws, before = self.ledger.epoch(epoch)
-        if self.pools.independent:
-            before = np.zeros_like(before)  # its draws are numbered epoch by epoch
-        seats, within = halve(
-            self.ledger.hierarchy,
-            draws,
-            self.chapters.start,
-            self.chapters.levels,
-            first,
-            last,
-            key(seed, EPOCH_NODE, epoch),
-        )
+        seats, before = self._stretch(seed, epoch).parts(first, last)
+        if not self.pools.independent:  # whose draws are numbered epoch by epoch
+            before = before + self.ledger.epoch(epoch)[1]
         starts = self.chapters.start(np.arange(first, last + 1))
-        return Deal.of(self.ledger.hierarchy, seats, before + within, starts, seed, epoch, first)
+        return Deal.of(self.ledger.hierarchy, seats, before, starts, seed, epoch, first)
 
 
 def _fill_by_place(
@@ -154,7 +154,7 @@ def _fill_by_place(
     """
     rows, row_order = rows.sort()
     classes, draws = deal.places(rows, layout)
-    items = pools.items(classes[:1] if deal.order.shape[1] == 1 else classes, draws, epoch)
+    items = pools.items(classes[:1] if deal.seats.shape[1] == 1 else classes, draws, epoch)
     if targets is None:
         if class_of is not None:
             classes = class_of[classes]
@@ -172,7 +172,7 @@ def _fill_by_class(
     """Write the items of some batches class by class; `targets` says where the item of each place goes."""
     first_places = rows.first_places(layout)
     block_start = np.arange(len(rows.batch) * len(layout.first)) * layout.length
-    for number in range(deal.order.shape[1]):
+    for number in range(deal.seats.shape[1]):
         first, length, draw = deal.runs(rows, number, first_places, layout.stride)
         total = int(length.sum())
         if total == 0:

@@ -11,7 +11,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from balanceidx._format.halving import Hierarchy, halve
+from balanceidx._format.halving import Hierarchy, Stretch
 from balanceidx._format.keys import CYCLE_NODE, key
 
 Int64 = npt.NDArray[np.int64]
@@ -20,7 +20,6 @@ LONGEST_CYCLE = 1 << 10
 
 # Entries of a table that is computed at once: enough to be worth the calls, few enough to be no wait for one batch.
 _ENTRIES_AT_ONCE = 1 << 14
-_FEWEST_AT_ONCE = 4
 
 
 def cycle_of(draws: int) -> int:
@@ -33,10 +32,9 @@ def cycle_of(draws: int) -> int:
 
 def aligned(at: int, parts: int, classes: int) -> tuple[int, int]:
     """Which of `parts` parts, a power of two, to compute together with part `at`: an aligned power of two of them."""
-    together = _FEWEST_AT_ONCE
-    while 2 * together * classes <= _ENTRIES_AT_ONCE:
+    together = 1
+    while 2 * together * classes <= _ENTRIES_AT_ONCE and together < parts:
         together *= 2
-    together = min(together, parts)
     first = at // together * together
     return first, first + together
 
@@ -84,10 +82,12 @@ class Ledger:
     cycle_draws: Int64
     settlement: Settlement | None = None
     _kept: list[tuple[int, int, Int64, Int64]] = field(default_factory=list, init=False, repr=False, compare=False)
+    _stretches: list[tuple[int, Stretch]] = field(default_factory=list, init=False, repr=False, compare=False)
 
     def __getstate__(self) -> dict[str, object]:
         """Leave the tables behind."""
-        return {**self.__dict__, "_kept": []}
+        kept = {name: value for name, value in self.__dict__.items() if name != "_level"}
+        return {**kept, "_kept": [], "_stretches": []}
 
     def epoch(self, epoch: int) -> tuple[Int64, Int64]:
         """Draws of each class in an epoch, and in all epochs before: N_c(e) and E_c(e), shape (C,)."""
@@ -105,18 +105,26 @@ class Ledger:
         return not (self.cycle_draws % self.cycle).any()
 
     def _around(self, epoch: int) -> tuple[int, int, Int64, Int64]:
-        for table in self._kept:
+        """First epoch and end of a table around an epoch, and its draws, and those before, since the run began."""
+        for table in tuple(self._kept):
             if table[0] <= epoch < table[1]:
                 return table
         begin, cycle_draws, passed = self._cycle_of(epoch)
         first, last = aligned(epoch - begin, self.cycle, len(self.cycle_draws))
-        levels, units = self.cycle.bit_length() - 1, np.int64(1)
-        draws, before = halve(
-            self.hierarchy, cycle_draws, lambda at: at * units, levels, first, last, key(0, CYCLE_NODE, begin)
-        )
+        draws, before = self._stretch(begin, cycle_draws).parts(first, last)
         table = begin + first, begin + last, draws, before + passed
         self._kept[:] = [table, *self._kept[:1]]  # the last two: an epoch, and the one that follows it
         return table
+
+    def _stretch(self, begin: int, cycle_draws: Int64) -> Stretch:
+        """The cycle that begins with an epoch, to be halved into its epochs."""
+        for at, stretch in tuple(self._stretches):
+            if at == begin:
+                return stretch
+        levels, prefix = self.cycle.bit_length() - 1, key(0, CYCLE_NODE, begin)
+        stretch = Stretch(self.hierarchy, cycle_draws, lambda epochs: epochs, levels, prefix)
+        self._stretches[:] = [(begin, stretch)]
+        return stretch
 
     def _cycle_of(self, epoch: int) -> tuple[int, Int64, Int64]:
         """First epoch of the cycle of an epoch, its draws, and those of all epochs before it."""

@@ -36,7 +36,7 @@ class Domain(NamedTuple):
     high: UInt32
     low: UInt32
     last: UInt32  # n - 1, because n = 2**32 does not fit
-    rounds: npt.NDArray[np.uint8]
+    rounds: npt.NDArray[np.uint8]  # one entry where all are alike, whatever the sizes
 
     @classmethod
     def of(cls, sizes: "list[int] | npt.NDArray[np.int64]") -> "Domain":
@@ -44,11 +44,12 @@ class Domain(NamedTuple):
         distinct, inverse = np.unique(np.asarray(sizes, np.int64), return_inverse=True)
         high, low = _radices(distinct)
         rounds = np.array([rounds_for(n) for n in distinct.tolist()], np.uint8)
-        tables = high.astype(np.uint32), low.astype(np.uint32), (distinct - 1).astype(np.uint32), rounds
+        tables = high.astype(np.uint32), low.astype(np.uint32), (distinct - 1).astype(np.uint32)
         if len(distinct) == 1:
-            return cls(*tables)
+            return cls(*tables, rounds)
         place = inverse.reshape(-1)
-        return cls(*(table[place] for table in tables))  # type: ignore[arg-type]
+        alike = (rounds == rounds[0]).all()
+        return cls(*(table[place] for table in tables), rounds[:1] if alike else rounds[place])
 
     @classmethod
     @lru_cache(maxsize=256)
@@ -60,13 +61,15 @@ class Domain(NamedTuple):
         """Entries at the given positions; a domain of shape (1,) serves every position."""
         if len(self.last) == 1:
             return self
-        return Domain(self.high[index], self.low[index], self.last[index], self.rounds[index])
+        rounds = self.rounds if len(self.rounds) == 1 else self.rounds[index]
+        return Domain(self.high[index], self.low[index], self.last[index], rounds)
 
     def slice(self, part: slice) -> "Domain":
         """Entries of a slice; a domain of shape (1,) serves every position."""
         if len(self.last) == 1:
             return self
-        return Domain(self.high[part], self.low[part], self.last[part], self.rounds[part])
+        rounds = self.rounds if len(self.rounds) == 1 else self.rounds[part]
+        return Domain(self.high[part], self.low[part], self.last[part], rounds)
 
 
 def _radices(sizes: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
@@ -116,7 +119,7 @@ Network = Callable[[UInt32, Domain, State, UInt32], None]
 
 def _apply(places: UInt32, domain: Domain, key: State, network: Network) -> UInt32:
     """Run a network on chunks; what leaves the pool goes through again until it falls inside."""
-    if len(domain.last) > 1 and (domain.rounds != domain.rounds[0]).any():
+    if len(domain.rounds) > 1 and (domain.rounds != domain.rounds[0]).any():
         return _apply_by_rounds(places, domain, key, network)
     out = np.empty_like(places)
     per_row = max(1, places.size // max(1, len(places)))
@@ -153,7 +156,8 @@ def _apply_by_rounds(places: UInt32, domain: Domain, key: State, network: Networ
     for count in np.unique(domain.rounds):
         chosen = np.flatnonzero(domain.rounds == count)
         part = key if len(key.u) == 1 else State(key.u[chosen], key.v[chosen])
-        out[chosen] = _apply(places[chosen], domain.take(chosen), part, network)
+        one = Domain(domain.high[chosen], domain.low[chosen], domain.last[chosen], np.array([count]))
+        out[chosen] = _apply(places[chosen], one, part, network)
     return out
 
 

@@ -11,6 +11,7 @@ An *independent* pool draws hashed positions on the line instead: the textbook m
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -69,9 +70,20 @@ class Passes:
 
     def split(self, things: Intp, draws: UInt64) -> tuple[UInt64, UInt32]:
         """Pass and turn of each draw; `things` has one entry for all draws or one for each."""
+        if len(things) > 1 and draws.max() <= LOW and self._small is not None:
+            # Words divide faster.
+            small, words = self._small[things], draws.astype(np.uint32)
+            whole = words // small
+            words -= whole * small
+            return whole.astype(np.uint64), words
         size = self.size[things]
         passes = draws // size
         return passes, (draws - passes * size).astype(np.uint32)
+
+    @cached_property
+    def _small(self) -> UInt32 | None:
+        """The sizes as words, where all are."""
+        return self.size.astype(np.uint32) if self.size.max() <= LOW else None
 
 
 @dataclass(frozen=True)
