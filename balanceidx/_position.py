@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 
 _FIELDS = ("format", "fingerprint", "seed", "epoch", "step", "within", "check")
+# What the check word covers; `layout` says how a position inside a step counts, and is there in such a state only.
+_SEALED = {"format", "fingerprint", "seed", "epoch", "step", "within", "layout"}
 
 
 @dataclass(frozen=True)
@@ -86,10 +88,13 @@ class Position:
 
 
 def sealed(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Add the check word over all other fields: CRC-32 of their JSON, with sorted names and no spaces, in hexadecimal."""
-    others = {name: value for name, value in fields.items() if name != "check"}
-    text = json.dumps(others, sort_keys=True, separators=(",", ":"))
-    return {**others, "check": f"{zlib.crc32(text.encode()):08x}"}
+    """Add the check word over the fields: CRC-32 of their JSON, with sorted names and no spaces, in hexadecimal."""
+    return {**fields, "check": _check_word(fields)}
+
+
+def _check_word(fields: Mapping[str, Any]) -> str:
+    covered = {name: _plain(value) for name, value in fields.items() if name in _SEALED}
+    return f"{zlib.crc32(json.dumps(covered, sort_keys=True, separators=(',', ':'), default=repr).encode()):08x}"
 
 
 def read(plan: "Plan", state: Any) -> Position:
@@ -118,7 +123,7 @@ def read(plan: "Plan", state: Any) -> Position:
         )
     _checks.integer("state['step']", step, 0, steps + 1, f"of {steps} an epoch")
     _checks.integer("state['within']", within, 0, plan.batch_size, f"of {plan.batch_size} in a batch")
-    if sealed({name: _plain(value) for name, value in state.items()})["check"] != state["check"]:
+    if state["check"] != _check_word(state):
         raise ValueError(
             f"`state` is damaged: its check word {state['check']!r} does not fit its other entries; load it as it was "
             f"saved. To start at a position of your choice, pass balanceidx.Position(seed, epoch, step)."
@@ -141,12 +146,13 @@ def starting(plan: "Plan", start: Any, seed: int | None = None, name: str = "sta
     _checks.integer(f"{name}.step", position.step, 0, steps + 1, f"of {steps} an epoch")
     if seed is not None and position.seed != seed:
         raise ValueError(
-            f"`{name}` was saved with seed {position.seed}, but `seed` is {seed}; pass seed={position.seed} to continue."
+            f"`{name}` was saved with seed {position.seed}, but `seed` is {seed}; pass seed={position.seed} to "
+            f"continue."
         )
     if position.within:
         raise ValueError(
-            f"`{name}` lies inside step {position.step}, `within` (={position.within}) indices of one rank into it; only "
-            f"the flat torch sampler that saved it can continue there. Save after whole steps."
+            f"`{name}` lies inside step {position.step}, `within` (={position.within}) indices of one rank into it; "
+            f"only the torch sampler that saved it, through torchdata, can continue there. Save after whole steps."
         )
     if position.step < steps:
         return position

@@ -42,16 +42,16 @@ def train_worker(config: dict[str, Any]) -> None:
     rank = ray.train.get_context().get_world_rank()
     items = dataset()
     plan = bx.ratio(items.tensors[2], batch_size=BATCH_SIZE)
-    sampler = PlanSampler(plan, seed=0)  # rank and world size from the process group that Ray has made
     model = torch.nn.Linear(64, 2)
-    first, done = 0, 0
+    first, done, start = 0, 0, None
     restarted = ray.train.get_checkpoint()
     if restarted:
         with restarted.as_directory() as folder:
             saved = torch.load(Path(folder) / "saved.pt")
         model.load_state_dict(saved["model"])
-        sampler.resume(saved["position"])
-        first, done = saved["position"]["epoch"], saved["position"]["step"]
+        start = saved["position"]
+        first, done = start["epoch"], start["step"]
+    sampler = PlanSampler(plan, seed=0, start=start)  # rank and world size from the process group that Ray has made
     loader = DataLoader(items, sampler=sampler, batch_size=sampler.local_batch_size)
     loader = ray.train.torch.prepare_data_loader(loader)
     assert loader.sampler is sampler, "Ray has replaced the sampler"

@@ -89,18 +89,18 @@ def main() -> None:
 
     items = dataset()
     plan = bx.ratio(items.tensors[2], batch_size=options.batch_size)
-    sampler = PlanBatchSampler(plan, options.seed)
+    checkpoint = Checkpoint(options.folder)
+    saved = checkpoint.load()
+    start = saved["position"] if saved else None  # whatever the number of processes was
+    sampler = PlanBatchSampler(plan, options.seed, start=start)
     loader = DataLoader(items, batch_sampler=sampler)
     model = torch.nn.Sequential(torch.nn.Linear(64, 32), torch.nn.ReLU(), torch.nn.Linear(32, 2))
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
 
-    checkpoint = Checkpoint(options.folder)
-    saved = checkpoint.load()
     first, step, steps = 0, 0, 0
     if saved:
         model.load_state_dict(saved["model"])
         optimizer.load_state_dict(saved["optimizer"])
-        sampler.resume(saved["position"])  # whatever the number of processes was
         first, step, steps = saved["position"]["epoch"], saved["position"]["step"], saved["steps"]
         if dist.get_rank() == 0:
             print(f"going on after step {step} of epoch {first} with {dist.get_world_size()} processes", flush=True)

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import balanceidx as bx
+from balanceidx.adapting import sealed
 from balanceidx import _stream
 from strategies import cases, layouts, seeds
 
@@ -66,9 +67,10 @@ def test_a_state_is_small_and_fresh_and_survives_json(case, seed, count):
     take(stream, count)
     state = stream.state_dict()
     text = json.dumps(state)
-    assert len(text) < 200
+    assert len(text) < 220
     epoch, step = divmod(count, plan.steps_per_epoch)
-    assert state == {"format": 1, "fingerprint": plan.fingerprint, "seed": seed, "epoch": epoch, "step": step}
+    assert plan.position(state) == bx.Position(seed, epoch, step)
+    assert list(state) == ["format", "fingerprint", "seed", "epoch", "step", "within", "check"]
     assert all(type(value) in (int, str) for value in state.values())
 
     upcoming = take(stream, 3)
@@ -149,7 +151,7 @@ def test_a_stream_can_be_pickled_in_mid_epoch():
 
 # ---- what is refused -----------------------------------------------------------------------------------------------
 
-GOOD = {"format": 1, "fingerprint": PLAN.fingerprint, "seed": 4, "epoch": 1, "step": 2}
+GOOD = bx.Position(4, 1, 2).state_dict(PLAN)
 
 BAD_STATES = [
     (GOOD | {"fingerprint": "abc"}, ValueError, f"`state` belongs to another plan: its fingerprint is 'abc', this "
@@ -165,14 +167,22 @@ BAD_STATES = [
     (GOOD | {"fingerprint": np.array([PLAN.fingerprint] * 2)}, TypeError, "`state['fingerprint']` must be a string, not "
      "ndarray."),
     (GOOD | {"fingerprint": PLAN.fingerprint.encode()}, TypeError, "must be a string, not bytes."),
-    (GOOD | {"step": 8}, ValueError, "`state['step']` must be below 8, not 8."),
+    (GOOD | {"step": 9}, ValueError, "`state['step']` (of 8 an epoch) must be below 9, not 9."),
+    *[(GOOD | {name: value}, ValueError, "`state` is damaged: its check word")
+      for name, value in [("seed", 5), ("epoch", 0), ("step", 3), ("step", 8), ("within", 1), ("check", "0" * 8), ("check", None)]],
+    (GOOD | {"within": 10**9}, ValueError, "`state['within']` (of 12 in a batch) must be below 12, not 1000000000."),
+    (GOOD | {"within": -5}, ValueError, "`state['within']` must be at least 0, not -5."),
+    (GOOD | {"within": 1.5}, TypeError, "`state['within']` must be an integer, not float 1.5."),
+    (GOOD | {"within": "3"}, TypeError, "`state['within']` must be an integer, not str '3'."),
+    (GOOD | {"within": True}, TypeError, "`state['within']` must be an integer, not bool True."),
+    (sealed(GOOD | {"within": 3}), ValueError, "`state` lies inside step 2, `within` (=3) indices of one rank into it;"),
     (GOOD | {"step": -1}, ValueError, "`state['step']` must be at least 0, not -1."),
     (GOOD | {"step": 1.5}, TypeError, "`state['step']` must be an integer, not float 1.5."),
     (GOOD | {"epoch": -1}, ValueError, "must be at least 0, not -1."),
     (GOOD | {"epoch": 2**32}, ValueError, "must be below 2**32, not 4294967296."),
     (GOOD | {"seed": None}, TypeError, "must be an integer, not NoneType None."),
     (GOOD | {"seed": 2**64}, ValueError, "must be below 2**64, not 18446744073709551616."),
-    ({}, ValueError, "`state` is not a balanceidx stream state: it lacks format, fingerprint, seed, epoch, step."),
+    ({}, ValueError, "`state` is not a balanceidx stream state: it lacks format, fingerprint, seed, epoch, step, within, check."),
     (None, ValueError, "`state` is not a balanceidx stream state"),
     ([1, 2], ValueError, "`state` is not a balanceidx stream state"),
     *[({k: v for k, v in GOOD.items() if k != name}, ValueError, f"it lacks {name}.") for name in GOOD],
@@ -218,7 +228,7 @@ def test_attributes_say_what_was_given_and_where_the_stream_stands():
 
 def test_the_last_epoch_of_the_format_is_the_last():
     stream = PLAN.stream(0)
-    stream.load_state_dict(GOOD | {"epoch": 2**32 - 1, "step": 7})
+    stream.load_state_dict(bx.Position(4, 2**32 - 1, 7).state_dict(PLAN))
     assert (next(stream) == PLAN.batch_indices(4, 7, epoch=2**32 - 1)).all()
     for refused in (lambda: next(stream), lambda: PLAN.stream(0).load_state_dict(stream.state_dict())):
         with pytest.raises(ValueError, match=r"`epoch` must be below 2\*\*32, not 4294967296\."):
@@ -229,12 +239,41 @@ def test_the_last_epoch_of_the_format_is_the_last():
 def test_integers_of_numpy_are_entries_of_a_state(kind):
     # A checkpoint library may give back arrays for the numbers it was given.
     stream = PLAN.stream(0)
-    stream.load_state_dict({k: v if k == "fingerprint" else kind(v) for k, v in GOOD.items()})
+    stream.load_state_dict({k: v if isinstance(v, str) else kind(v) for k, v in GOOD.items()})
     assert stream.state_dict() == GOOD
     assert all(type(value) in (int, str) for value in stream.state_dict().values())
 
 
 def test_unknown_entries_of_a_state_are_ignored():
     stream = PLAN.stream(0)
-    stream.load_state_dict(GOOD | {"note": "saved by the trainer"})
+    stream.load_state_dict(GOOD | {"note": {"saved by the trainer"}})
     assert (next(stream) == PLAN.batch_indices(4, 2, epoch=1)).all()
+
+
+def test_a_stream_starts_where_it_is_told():
+    for start in (GOOD, bx.Position(4, 1, 2)):
+        stream = PLAN.stream(4, 1, world_size=2, start=start)
+        assert (next(stream) == PLAN.batch_indices(4, 2, 1, epoch=1, world_size=2)).all()
+        assert stream.position == bx.Position(4, 1, 3)
+    assert PLAN.stream(4, start=bx.Position(4, 1, 8)).position == bx.Position(4, 2, 0)
+    with pytest.raises(ValueError, match=r"`start` was saved with seed 4, but `seed` is 5; pass seed=4 to continue\."):
+        PLAN.stream(5, start=GOOD)
+    with pytest.raises(ValueError, match=r"`start\.step` \(of 8 an epoch\) must be below 9, not 9\."):
+        PLAN.stream(4, start=bx.Position(4, 1, 9))
+    with pytest.raises(ValueError, match=r"`step` \(of 8 an epoch\) must be below 9, not 9\."):
+        bx.Position(4, 1, 9).state_dict(PLAN)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "text"),
+    [
+        ((-1, 0, 0), ValueError, "`seed` must be at least 0, not -1."),
+        ((0, 2**32, 0), ValueError, "`epoch` must be below 2**32, not 4294967296."),
+        ((0, 0, 1.5), TypeError, "`step` must be an integer, not float 1.5."),
+        ((0, 0, 0, True), TypeError, "`within` must be an integer, not bool True."),
+    ],
+)
+def test_a_position_is_checked_where_it_is_made(arguments, error, text):
+    with pytest.raises(error) as caught:
+        bx.Position(*arguments)
+    assert str(caught.value) == text

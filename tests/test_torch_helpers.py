@@ -336,8 +336,7 @@ def test_a_step_of_weights_without_a_batch_size_is_a_draw():
     batches = iter(DataLoader(range(1000), sampler=sampler, batch_size=32))
     for _ in range(3):
         next(batches)
-    resumed = weighted_sampler(WEIGHTS, 1000, rank=1, world_size=2)
-    resumed.resume(sampler.state_dict(3 * 32))
+    resumed = weighted_sampler(WEIGHTS, 1000, rank=1, world_size=2, start=sampler.state_dict(3 * 32))
     assert list(resumed) == whole[96:]
 
 

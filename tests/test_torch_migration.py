@@ -170,11 +170,10 @@ def test_distributed_sampler_wrapper():
 def test_fabric_counts_epochs_from_zero():
     fabric = pytest.importorskip("lightning.fabric").Fabric(accelerator="cpu", devices=1)
     plan = bx.ratio(LABELS, batch_size=100)
-    state = PlanBatchSampler(plan, 0).state_dict(4) | {"epoch": 2}
+    state = bx.Position(0, 2, 4).state_dict(plan)
 
     def make():
-        sampler = PlanBatchSampler(plan, 0, rank=0, world_size=1)
-        sampler.resume(state)
+        sampler = PlanBatchSampler(plan, 0, rank=0, world_size=1, start=state)
         return fabric.setup_dataloaders(DataLoader(range(1000), batch_sampler=sampler), use_distributed_sampler=False)
 
     with pytest.warns(UserWarning, match=r"set_epoch\(0\) was called after a state of epoch 2"):

@@ -35,10 +35,10 @@ def list_size(request, monkeypatch):
     monkeypatch.setattr(_delivery, "LIST_SIZE", request.param)
 
 
-def make(kind, plan=PLAN, seed=0, world_size=2):
+def make(kind, plan=PLAN, seed=0, world_size=2, start=None):
     if kind is InterleavedPlanBatchSampler:
-        return kind(plan, seed, world_size=world_size)
-    return kind(plan, seed, rank=0, world_size=world_size)
+        return kind(plan, seed, world_size=world_size, start=start)
+    return kind(plan, seed, rank=0, world_size=world_size, start=start)
 
 
 def expected(kind, epoch, step=0, world_size=2):
@@ -152,10 +152,36 @@ def test_inside_a_batch_only_the_same_layout_continues():
     take(iterator, 8)
     state = iterator.state_dict()
     assert (state["step"], state["within"]) == (1, 2)
-    with pytest.raises(ValueError, match=r"saved inside step 1, 2 elements into it, .*whole batches"):
+    with pytest.raises(ValueError, match=r"saved inside step 1, 2 indices into it, .*whole batches"):
         iter(make(PlanSampler, world_size=4)).load_state_dict(state)
-    with pytest.raises(ValueError, match=r"saved inside step 1; load it through torchdata"):
-        make(PlanSampler).resume(state)
+    with pytest.raises(ValueError, match=r"`start` lies inside step 1, `within` \(=2\) indices"):
+        make(PlanSampler, start=state)
+
+
+@pytest.mark.parametrize("within", [10**9, -5, 1.5, "3", True, 3, 0])
+@pytest.mark.parametrize("kind", ALL)
+def test_a_position_inside_a_step_that_nobody_saved_is_refused(kind, within):
+    iterator = iter(make(kind))
+    take(iterator, 1)
+    state = iterator.state_dict()
+    with pytest.raises((TypeError, ValueError), match="`state"):
+        make(kind, start={**state, "within": within, "epoch": 1})
+    with pytest.raises((TypeError, ValueError), match="`state"):
+        iter(make(kind)).load_state_dict({**state, "within": within, "epoch": 1})
+
+
+@pytest.mark.parametrize("kind", [PlanSampler, InterleavedPlanBatchSampler])
+def test_a_position_inside_a_step_continues_there_and_nowhere_else(kind):
+    iterator = iter(make(kind))
+    take(iterator, 7)
+    state = json.loads(json.dumps(iterator.state_dict()))
+    other = iter(make(kind))
+    other.load_state_dict(state)
+    assert list(other) == list(iterator)
+    for refuses in (lambda: PLAN.stream(0, start=state), lambda: make(kind, start=state)):
+        with pytest.raises(ValueError, match=r"lies inside step \d, `within` \(=\d\) indices of one rank into it"):
+            refuses()
+    assert set(state) - {"layout"} == set(make(kind).state_dict(3))
 
 
 @pytest.mark.parametrize("kind", ALL)
@@ -163,15 +189,17 @@ def test_states_of_others_are_refused(kind):
     other = bx.ratio(LABELS, batch_size=12, epoch_size=12 * 8)
     state = make(kind).state_dict(3)
     with pytest.raises(ValueError, match="`state` belongs to another plan"):
-        make(kind, other).resume(state)
-    with pytest.raises(ValueError, match=r"saved with seed 0, but this sampler has `seed` 7; make it with seed=0"):
-        make(kind, seed=7).resume(state)
+        make(kind, other, start=state)
+    with pytest.raises(ValueError, match=r"`start` was saved with seed 0, but `seed` is 7; pass seed=0 to continue"):
+        make(kind, seed=7, start=state)
     with pytest.raises(ValueError, match="not a balanceidx stream state: it lacks format"):
         iter(make(kind)).load_state_dict({"step": 3})
     with pytest.raises(ValueError, match="not a balanceidx stream state"):
-        make(kind).resume(None)
-    with pytest.raises(ValueError, match=r"`state\['step'\]` must be below 9"):
-        make(kind).resume({**state, "step": 10})
+        make(kind, start={})
+    with pytest.raises(ValueError, match=r"`state\['step'\]` \(of 9 an epoch\) must be below 10, not 11"):
+        make(kind, start={**state, "step": 11})
+    with pytest.raises(ValueError, match="`state` is damaged"):
+        make(kind, start={**state, "step": 4})
 
 
 @pytest.mark.parametrize("kind", ALL)
@@ -184,8 +212,7 @@ def test_a_portable_state_continues_in_any_shape_and_world(kind, saver, step, be
     take(iter(sampler), 1)
     state = json.loads(json.dumps(sampler.state_dict(step)))
 
-    resumed = make(kind, world_size=after)
-    resumed.resume(state)
+    resumed = make(kind, world_size=after, start=state)
     epoch = 2 if step < STEPS else 3
     assert list(resumed) == expected(kind, epoch, step % STEPS, after)
     assert list(resumed) == expected(kind, epoch + 1, 0, after)
@@ -215,9 +242,8 @@ def test_the_state_of_a_loop_whose_workers_are_fed_ahead(kind):
     ],
 )
 def test_resuming_with_explicit_epochs(kind, played):
-    state = make(kind).state_dict(4) | {"epoch": 6}
-    sampler = make(kind)
-    sampler.resume(state)
+    state = bx.Position(0, 6, 4).state_dict(PLAN)
+    sampler = make(kind, start=state)
     assert sampler.epoch == 6
     for epoch, step in played:
         sampler.set_epoch(epoch)
@@ -227,8 +253,7 @@ def test_resuming_with_explicit_epochs(kind, played):
 @pytest.mark.parametrize("kind", ALL)
 @pytest.mark.parametrize("step", [4, 0])
 def test_a_loop_that_starts_one_epoch_late_is_noticed_and_obeyed(kind, step):
-    sampler = make(kind)
-    sampler.resume(make(kind).state_dict(step) | {"epoch": 1})
+    sampler = make(kind, start=bx.Position(0, 1, step).state_dict(PLAN))
     sampler.set_epoch(1)
     with pytest.warns(
         UserWarning,
@@ -244,8 +269,7 @@ def test_a_loop_that_starts_one_epoch_late_is_noticed_and_obeyed(kind, step):
 @pytest.mark.parametrize("kind", ALL)
 @pytest.mark.parametrize("count", [1, None], ids=["broken off", "to its end"])
 def test_an_epoch_after_one_that_was_resumed_and_played_needs_no_warning(kind, count):
-    sampler = make(kind)
-    sampler.resume(make(kind).state_dict(4) | {"epoch": 1})
+    sampler = make(kind, start=bx.Position(0, 1, 4).state_dict(PLAN))
     sampler.set_epoch(1)
     rest = expected(kind, 1, 4)
     assert take(iter(sampler), count or len(rest)) == rest[:count]
@@ -266,8 +290,7 @@ def test_epochs_chosen_without_a_resume_need_no_warning():
 
 
 def test_a_loop_that_starts_one_epoch_late_in_another_process_is_noticed():
-    sampler = make(PlanSampler)
-    sampler.resume(make(PlanSampler).state_dict(4))
+    sampler = make(PlanSampler, start=make(PlanSampler).state_dict(4))
     sampler = pickle.loads(pickle.dumps(sampler))
     with pytest.warns(UserWarning, match=r"what is left of epoch 0 is skipped"):
         sampler.set_epoch(1)
@@ -276,11 +299,10 @@ def test_a_loop_that_starts_one_epoch_late_in_another_process_is_noticed():
 @pytest.mark.parametrize("kind", ALL)
 @pytest.mark.parametrize("chosen", [False, True])
 def test_steps_counted_from_zero_after_a_resume_are_refused(kind, chosen):
-    sampler = make(kind)
-    sampler.resume(make(kind).state_dict(4) | {"epoch": 1})
+    sampler = make(kind, start=bx.Position(0, 1, 4).state_dict(PLAN))
     if chosen:
         sampler.set_epoch(1)
-    before = r"^`step` \(=3\) lies before step 4, where epoch 1 was resumed; count with enumerate\(loader, start=4\)\.$"
+    before = r"^`step` \(=3\) lies before step 4, where epoch 1 was started; count with enumerate\(loader, start=4\)\.$"
     for played in (0, 1, len(expected(kind, 1, 4))):  # nothing, an element, and all: workers are fed ahead
         assert len(take(iter(sampler), played)) == played
         with pytest.raises(ValueError, match=before):
@@ -291,12 +313,11 @@ def test_steps_counted_from_zero_after_a_resume_are_refused(kind, chosen):
 
 @pytest.mark.parametrize("kind", ALL)
 def test_steps_of_the_epochs_after_a_resume_count_from_zero(kind):
-    sampler = make(kind)
-    sampler.resume(make(kind).state_dict(4))
+    sampler = make(kind, start=make(kind).state_dict(4))
     list(sampler)
     take(iter(sampler), 1)
     assert (sampler.state_dict(1)["epoch"], sampler.state_dict(1)["step"]) == (1, 1)
-    sampler.resume(make(kind).state_dict(4))
+    sampler = make(kind, start=make(kind).state_dict(4))
     sampler.set_epoch(0)
     list(sampler)
     list(sampler)  # nobody has chosen another epoch: all of it once more
@@ -312,7 +333,7 @@ def test_steps_counted_from_zero_after_a_loaded_iterator_are_refused(kind):
     sampler = make(kind)
     iterator = iter(sampler)
     iterator.load_state_dict(saved.state_dict())
-    with pytest.raises(ValueError, match=r"`step` \(=1\) lies before step 5, where epoch 0 was resumed"):
+    with pytest.raises(ValueError, match=r"`step` \(=1\) lies before step 5, where epoch 0 was started"):
         sampler.state_dict(1)
     assert list(iterator) == expected(kind, 0, 5)
 
@@ -320,10 +341,9 @@ def test_steps_counted_from_zero_after_a_loaded_iterator_are_refused(kind):
 def test_a_training_loop_that_is_killed_again_and_again():
     trained, state = [], None
     while True:
-        sampler = make(PlanBatchSampler, world_size=1)
+        sampler = make(PlanBatchSampler, world_size=1, start=state)
         first, done = 0, 0
         if state is not None:
-            sampler.resume(state)
             first, done = state["epoch"], state["step"]
         killed = len(trained) + 4
         for epoch in range(first, 3):
@@ -343,8 +363,7 @@ def test_a_training_loop_that_is_killed_again_and_again():
 
 @pytest.mark.parametrize("kind", ALL)
 def test_an_epoch_chosen_once_is_resumed_once(kind):
-    sampler = make(kind)
-    sampler.resume(make(kind).state_dict(4) | {"epoch": 6})
+    sampler = make(kind, start=bx.Position(0, 6, 4).state_dict(PLAN))
     sampler.set_epoch(6)
     assert list(sampler) == expected(kind, 6, 4)
     assert list(sampler) == expected(kind, 6)
@@ -354,7 +373,7 @@ def test_an_epoch_chosen_once_is_resumed_once(kind):
 def test_a_sampler_that_was_used_goes_back_to_a_state(kind):
     sampler = make(kind)
     list(sampler)
-    sampler.resume(sampler.state_dict(4))
+    sampler = make(kind, start=sampler.state_dict(4))
     assert list(sampler) == expected(kind, 0, 4)
     assert list(sampler) == expected(kind, 1)
 
@@ -363,8 +382,7 @@ def test_a_sampler_that_was_used_goes_back_to_a_state(kind):
 def test_the_state_of_an_iterator_at_its_end_resumes_with_the_next_epoch(kind):
     iterator = iter(make(kind))
     list(iterator)
-    sampler = make(kind)
-    sampler.resume(iterator.state_dict())
+    sampler = make(kind, start=iterator.state_dict())
     assert list(sampler) == expected(kind, 1)
 
 
@@ -379,8 +397,7 @@ def test_the_state_is_of_the_epoch_chosen_since_whatever_an_old_iterator_does(ki
 
 @pytest.mark.parametrize("kind", ALL)
 def test_a_trainer_that_counts_from_zero_again_is_noticed(kind):
-    sampler = make(kind)
-    sampler.resume(make(kind).state_dict(4) | {"epoch": 6})
+    sampler = make(kind, start=bx.Position(0, 6, 4).state_dict(PLAN))
     with pytest.warns(UserWarning, match=r"set_epoch\(0\) was called after a state of epoch 6, step 4 was loaded"):
         sampler.set_epoch(0)
     assert list(sampler) == expected(kind, 0)
@@ -388,8 +405,7 @@ def test_a_trainer_that_counts_from_zero_again_is_noticed(kind):
 
 @pytest.mark.parametrize("kind", ALL)
 def test_a_resumed_epoch_that_is_broken_off_starts_there_again(kind):
-    sampler = make(kind)
-    sampler.resume(make(kind).state_dict(4))
+    sampler = make(kind, start=make(kind).state_dict(4))
     take(iter(sampler), 3)
     assert list(sampler) == expected(kind, 0, 4)
     assert len(sampler) == len(expected(kind, 0)), "the length is that of a whole epoch"
@@ -419,8 +435,8 @@ class Items:
         return index
 
 
-def loader(kind, workers):
-    sampler = make(kind, world_size=1)
+def loader(kind, workers, start=None):
+    sampler = make(kind, world_size=1, start=start)
     common = {"num_workers": workers, "multiprocessing_context": "fork" if workers else None}
     if kind is PlanSampler:
         return StatefulDataLoader(Items(), sampler=sampler, batch_size=sampler.local_batch_size, **common)
@@ -524,8 +540,7 @@ def test_another_number_of_workers(before, after):
     first = loader(PlanBatchSampler, before)
     got = lists(take(iter(first), 4))
     state = first.batch_sampler.state_dict(4)
-    second = loader(PlanBatchSampler, after)
-    second.batch_sampler.resume(state)
+    second = loader(PlanBatchSampler, after, start=state)
     assert got + lists(second) + lists(second) == promised(0, 1)
 
 

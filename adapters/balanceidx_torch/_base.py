@@ -2,14 +2,13 @@
 
 Why the state has two doors: torchdata asks the *iterator*, whose position it restores; a training loop that wants to
 change the number of workers or processes asks the *sampler*, and says itself how many steps were trained, because
-workers are fed ahead. The sampler's doors are named `state_dict(step)` and `resume(state)`, not `load_state_dict`:
+workers are fed ahead. The sampler's doors are `state_dict(step)` and the argument `start`, not `load_state_dict`:
 torchdata would take an object with both of its names for one that restores itself, and start with an empty epoch.
 """
 
-from collections.abc import Mapping
 from typing import Any
 
-from balanceidx import Plan, _checks
+from balanceidx import Plan, adapting
 from balanceidx_torch._epochs import Epochs
 from balanceidx_torch._ranks import Ranks
 from balanceidx_torch._repr import described
@@ -24,18 +23,21 @@ class PlanState:
     _ranks: Ranks
     _epochs: Epochs
 
-    def _set_up(self, plan: Plan, seed: int, rank: int | None, world_size: int | None) -> None:
+    def _set_up(self, plan: Plan, seed: int, rank: int | None, world_size: int | None, start: Any) -> None:
         if not isinstance(plan, Plan):
             raise TypeError(
                 f"`plan` must be a balanceidx.Plan, not {type(plan).__name__}. If a trainer tried to make this sampler "
                 f"again, tell it to leave samplers alone: see the table of trainers in the documentation."
             )
         self.plan = plan
-        self._seed = _checks.seed(seed)
+        self._seed = adapting.seed(seed)
         self._ranks = Ranks(rank, world_size)
         self._epochs = Epochs()
         if self._ranks.known():
             self._source()  # refuses bad ranks here and now
+        if start is not None:
+            position = adapting.starting(plan, start, self._seed)
+            self._epochs.start_at(position.epoch, position.step)
 
     def __repr__(self) -> str:
         """Plan, seed and the epoch that comes next, with rank and world size where they are known."""
@@ -43,7 +45,7 @@ class PlanState:
 
     def _layout(self) -> tuple[int, int]:
         rank, world_size = self._ranks.now()
-        rank, world_size, _ = _checks.layout(0, rank, world_size, 1)
+        rank, world_size = adapting.ranks(rank, world_size)
         over = self.plan.batch_size % world_size
         if over:
             below = self.plan.batch_size - over
@@ -67,7 +69,7 @@ class PlanState:
 
         From the first call on, the epoch is what was chosen, whatever state is loaded.
         """
-        self._epochs.choose(_checks.epoch(epoch))
+        self._epochs.choose(adapting.epoch(epoch))
 
     def state_dict(self, step: int) -> dict[str, Any]:
         """Position after `step` steps of the current epoch: that iterated last, or chosen since.
@@ -77,17 +79,17 @@ class PlanState:
         Parameters
         ----------
         step : int
-            Steps of the epoch that were trained, from its beginning; steps_per_epoch stands for the next epoch. After
-            `resume` they count on from where it was resumed: enumerate(loader, start=state["step"]). A step is
+            Steps of the epoch that were trained, from its beginning; steps_per_epoch stands for the next epoch. In the
+            epoch of `start` they count on from there: enumerate(loader, start=state["step"]). A step is
             `local_batch_size` items of each rank, whatever the size of the DataLoader's batches.
 
         Raises
         ------
         TypeError, ValueError
-            For a step that the epoch does not have, and for one before the position that was resumed.
+            For a step that the epoch does not have, and for one before `start`.
         """
         steps, epoch, began = self.plan.steps_per_epoch, self._epochs.current, self._epochs.began
-        at = _checks.integer("step", step, 0, 2**63)
+        at = adapting.integer("step", step, 0, 2**63)
         if at > steps:
             local = self.plan.batch_size // self._layout()[1]
             raise ValueError(
@@ -96,27 +98,7 @@ class PlanState:
             )
         if at < began:
             raise ValueError(
-                f"`step` (={at}) lies before step {began}, where epoch {epoch} was resumed; count with "
+                f"`step` (={at}) lies before step {began}, where epoch {epoch} was started; count with "
                 f"enumerate(loader, start={began})."
             )
         return self._source().write(epoch + at // steps, at % steps)
-
-    def resume(self, state: Mapping[str, Any]) -> None:
-        """Continue from a position saved by `state_dict(step)`, `plan.stream` or any of the samplers.
-
-        The next iterations start at that step, until its epoch is over; later epochs follow as always. `len` remains
-        that of a whole epoch, and `state_dict(step)` goes on counting from the beginning of the epoch.
-
-        Raises
-        ------
-        TypeError, ValueError
-            For a state of another plan, stream format or seed.
-        """
-        epoch, step, within = self._source().read(state)
-        if within:
-            raise ValueError(
-                f"`state` was saved inside step {step}; load it through torchdata's StatefulDataLoader, or save "
-                f"sampler.state_dict(step) after a whole step."
-            )
-        steps = self.plan.steps_per_epoch
-        self._epochs.resume(epoch + step // steps, step % steps)

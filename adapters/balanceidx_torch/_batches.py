@@ -3,13 +3,16 @@
 Requirements, and what they led to:
 
 * collators and trainers expect fresh lists of Python ints, never arrays;
-* trainers look for `batch_size` and `drop_last`, and call `set_epoch` only on `batch_sampler.sampler`: that is the
-  batch sampler itself;
+* trainers look for `batch_size` and `drop_last`, and call `set_epoch` only on `batch_sampler.sampler` or on
+  `batch_sampler.batch_sampler`: both are the batch sampler itself;
+* ignite and accelerate ask for torch's `BatchSampler` by type: both inherit from it, and never call its constructor;
 * accelerate gives batch i to process i mod W: there is one shape that yields the ranks' parts in that order. A block
   of one rank is, by the stream format, what a rank with the same number gets.
 """
 
-from torch.utils.data import Sampler
+from typing import Any
+
+from torch.utils.data import BatchSampler
 
 from balanceidx import Plan
 from balanceidx_torch._base import PlanState
@@ -17,7 +20,7 @@ from balanceidx_torch._delivery import Delivery, deliver
 from balanceidx_torch._source import PlanSource
 
 
-class _BatchSampler(PlanState, Sampler[list[int]]):
+class _BatchSampler(PlanState, BatchSampler):
     """What both have: the names that trainers look for."""
 
     drop_last = True
@@ -25,6 +28,11 @@ class _BatchSampler(PlanState, Sampler[list[int]]):
     @property
     def sampler(self) -> "_BatchSampler":
         """Itself: trainers call `batch_sampler.sampler.set_epoch`."""
+        return self
+
+    @property
+    def batch_sampler(self) -> "_BatchSampler":
+        """Itself: Transformers calls `batch_sampler.batch_sampler.set_epoch`, in some steps of a run."""
         return self
 
     @property
@@ -69,6 +77,9 @@ class PlanBatchSampler(_BatchSampler):
     rank, world_size : int, optional
         By default those of torch.distributed when the sampler is used, which may be initialised later than the sampler
         is made; 0 and 1 without it.
+    start : state or Position, optional
+        Where to begin, saved by any sampler or stream of the plan, for any world size. The epoch in it is played from
+        its step on; later ones are whole. `len` is that of a whole epoch.
 
     Raises
     ------
@@ -78,8 +89,10 @@ class PlanBatchSampler(_BatchSampler):
         At the first use, when a launcher has started several processes but torch.distributed is not initialised.
     """
 
-    def __init__(self, plan: Plan, seed: int, *, rank: int | None = None, world_size: int | None = None) -> None:
-        self._set_up(plan, seed, rank, world_size)
+    def __init__(
+        self, plan: Plan, seed: int, *, rank: int | None = None, world_size: int | None = None, start: Any = None
+    ) -> None:
+        self._set_up(plan, seed, rank, world_size, start)
 
     @property
     def rank(self) -> int:
@@ -112,6 +125,8 @@ class InterleavedPlanBatchSampler(_BatchSampler):
     world_size : int, optional
         Number of processes among which the batches will be shared. By default that of torch.distributed when the
         sampler is used; 1 without it.
+    start : state or Position, optional
+        As in `PlanBatchSampler`.
 
     Raises
     ------
@@ -121,8 +136,8 @@ class InterleavedPlanBatchSampler(_BatchSampler):
         At the first use, when a launcher has started several processes but torch.distributed is not initialised.
     """
 
-    def __init__(self, plan: Plan, seed: int, *, world_size: int | None = None) -> None:
-        self._set_up(plan, seed, None if world_size is None else 0, world_size)
+    def __init__(self, plan: Plan, seed: int, *, world_size: int | None = None, start: Any = None) -> None:
+        self._set_up(plan, seed, None if world_size is None else 0, world_size, start)
 
     def __len__(self) -> int:
         """Batches in an epoch, those of all ranks."""

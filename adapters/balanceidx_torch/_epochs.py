@@ -6,7 +6,7 @@ Requirements, and what they led to:
 * many trainers never call `set_epoch`: an epoch whose last element was taken is over, and the next one follows;
 * others count the epochs themselves: once `set_epoch` was called, its word counts, over any state loaded;
 * workers are fed ahead of the training loop: while the loop is in one epoch, that epoch may be over here;
-* a loop that counts wrongly after a resume trains items twice, or never: what can be noticed of it is told.
+* a loop that counts wrongly after a restart trains items twice, or never: what can be noticed of it is told.
 """
 
 import warnings
@@ -30,7 +30,7 @@ class Epochs:
     >>> epochs = Epochs()
     >>> epochs.begin()
     (0, 0)
-    >>> epochs.resume(2, 7)
+    >>> epochs.start_at(2, 7)
     >>> epochs.begin(), epochs.begin()
     ((2, 7), (2, 7))
     >>> epochs.choose(2)
@@ -40,15 +40,15 @@ class Epochs:
 
     def __init__(self) -> None:
         self._chosen: int | None = None
-        self._resumed = (0, 0)
-        self._untouched = False  # whether a position was resumed, of which nothing was played yet
+        self._start = (0, 0)
+        self._untouched = False  # whether a position was given to start at, of which nothing was played yet
         self._last: Playing | None = None
 
     def choose(self, epoch: int) -> None:
         """Play this epoch from now on: what `set_epoch` does."""
-        if self._over(self._resumed[0]):
-            self._resumed = (0, 0)
-        resumed, step = self._resumed
+        if self._over(self._start[0]):
+            self._start = (0, 0)
+        resumed, step = self._start
         if epoch < resumed:
             warnings.warn(
                 f"set_epoch({epoch}) was called after a state of epoch {resumed}, step {step} was loaded: epoch "
@@ -65,14 +65,14 @@ class Epochs:
             )
         self._chosen, self._last = epoch, None
 
-    def resume(self, epoch: int, step: int) -> None:
+    def start_at(self, epoch: int, step: int) -> None:
         """Start at a step of an epoch, until that epoch is over or another is chosen."""
-        self._resumed, self._untouched, self._last = (epoch, step), True, None
+        self._start, self._untouched, self._last = (epoch, step), True, None
 
     def note(self, playing: Playing) -> None:
         """Remember who handed out elements last."""
-        if playing.epoch != self._resumed[0]:
-            self._resumed = (0, 0)
+        if playing.epoch != self._start[0]:
+            self._start = (0, 0)
         self._untouched = False
         self._last = playing
 
@@ -95,7 +95,7 @@ class Epochs:
             return self._chosen
         if self._last is not None:
             return self._last.epoch + self._last.finished()
-        return self._resumed[0]
+        return self._start[0]
 
     @property
     def current(self) -> int:
@@ -109,13 +109,13 @@ class Epochs:
         """The step at which the iteration of the current epoch began, or would begin."""
         if self._last is not None and self._last.epoch == self.current:
             return self._last.began
-        resumed, step = self._resumed
+        resumed, step = self._start
         return step if self.current == resumed else 0
 
     def begin(self) -> tuple[int, int]:
         """Epoch and step at which an iteration begun now starts."""
         epoch = self.next
-        resumed, step = self._resumed
+        resumed, step = self._start
         return epoch, step if epoch == resumed and not self._over(epoch) else 0
 
     def _over(self, epoch: int) -> bool:
@@ -123,4 +123,4 @@ class Epochs:
 
     def __getstate__(self) -> dict[str, object]:
         """Leave the iteration behind: whoever receives a sampler continues with the epoch that comes next."""
-        return {"_chosen": self._chosen, "_resumed": self.begin(), "_untouched": self._untouched, "_last": None}
+        return {"_chosen": self._chosen, "_start": self.begin(), "_untouched": self._untouched, "_last": None}

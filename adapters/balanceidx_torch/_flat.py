@@ -30,6 +30,9 @@ class PlanSampler(PlanState, LateDistributedSampler[int]):
     rank, world_size : int, optional
         By default those of torch.distributed when the sampler is used, which may be initialised later than the sampler
         is made; 0 and 1 without it.
+    start : state or Position, optional
+        Where to begin, saved by any sampler or stream of the plan, for any world size. The epoch in it is played from
+        its step on; later ones are whole. `len` is that of a whole epoch.
 
     Raises
     ------
@@ -49,8 +52,10 @@ class PlanSampler(PlanState, LateDistributedSampler[int]):
     drop_last = True
     _answered: int | None = None  # world size for which somebody has taken the local batch size
 
-    def __init__(self, plan: Plan, seed: int, *, rank: int | None = None, world_size: int | None = None) -> None:
-        self._set_up(plan, seed, rank, world_size)
+    def __init__(
+        self, plan: Plan, seed: int, *, rank: int | None = None, world_size: int | None = None, start: Any = None
+    ) -> None:
+        self._set_up(plan, seed, rank, world_size, start)
         self.seed = self._seed
         self.dataset: Any = range(plan.num_items)
 

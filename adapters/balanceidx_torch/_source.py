@@ -4,15 +4,15 @@ The first index is wanted at once, and small computations cost more an index: bl
 """
 
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from balanceidx import Plan
-from balanceidx._stream import read_state
+from balanceidx import Plan, Position
+from balanceidx.adapting import sealed
 
 # Indices in the largest block: smaller ones cost more an index by the overhead of calls, larger ones by the cache.
 LARGEST_BLOCK = 1 << 17
@@ -89,32 +89,34 @@ class PlanSource:
         ahead.epoch, ahead.start, ahead.stop = epoch, start, stop
 
     def write(self, epoch: int, step: int, within: int = 0) -> dict[str, Any]:
-        """State at a position; that of `balanceidx.Stream` unless it is inside a step or at the end of an epoch."""
-        state = {**self.plan.stream(self.seed).state_dict(), "epoch": epoch, "step": step}
-        if within:
-            state.update(within=within, parts=self.per_step, list_size=self.list_size)
-        return state
+        """State of a position, `within` elements into a step; inside a step it carries the layout as well."""
+        state = Position(self.seed, epoch, step, within * (self.list_size or 1)).state_dict(self.plan)
+        return sealed({**state, "layout": self._shape}) if within else state
 
-    def read(self, state: Mapping[str, Any]) -> tuple[int, int, int]:
+    def read(self, state: Any) -> tuple[int, int, int]:
         """Position of a state: epoch, step and elements into the step.
 
         Raises
         ------
         TypeError, ValueError
-            For a state of another plan, stream format or seed, and for one saved inside a batch of another layout.
+            For a state of another plan, stream format or seed, for one that is damaged, and for one saved inside a
+            batch of another layout.
         """
-        ended = isinstance(state, Mapping) and state.get("step") == self.plan.steps_per_epoch
-        seed, epoch, step = read_state(self.plan, {**state, "step": 0} if ended else state)
-        if seed != self.seed:
+        position = self.plan.position(state)
+        if position.seed != self.seed:
             raise ValueError(
-                f"`state` was saved with seed {seed}, but this sampler has `seed` {self.seed}; make it "
-                f"with seed={seed}."
+                f"`state` was saved with seed {position.seed}, but this sampler has `seed` {self.seed}; make it "
+                f"with seed={position.seed}."
             )
-        within = state.get("within", 0)
-        if within and (state.get("parts"), state.get("list_size")) != (self.per_step, self.list_size):
+        if position.within and state.get("layout") != self._shape:
             raise ValueError(
-                f"`state` was saved inside step {step}, {within} elements into it, by a sampler or a world size "
-                f"that parts a batch otherwise; to change either, save after whole batches of "
+                f"`state` was saved inside step {position.step}, {position.within} indices into it, by a sampler or a "
+                f"world size that parts a batch otherwise; to change either, save after whole batches of "
                 f"plan.batch_size // world_size items."
             )
-        return epoch, self.plan.steps_per_epoch if ended else step, int(within)
+        return position.epoch, position.step, position.within // (self.list_size or 1)
+
+    @property
+    def _shape(self) -> list[int]:
+        """What a position inside a step depends on: ranks, blocks, and indices in a list, 0 where there are none."""
+        return [self.world_size, self.blocks, self.list_size or 0]

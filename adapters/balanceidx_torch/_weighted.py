@@ -5,7 +5,7 @@ from typing import Any
 from torch import Tensor
 
 import balanceidx as bx
-from balanceidx import _checks
+from balanceidx import adapting
 from balanceidx_torch._flat import PlanSampler
 from balanceidx_torch._ranks import Ranks
 
@@ -21,6 +21,7 @@ def weighted_sampler(
     rank: int | None = None,
     world_size: int | None = None,
     iid: bool = False,
+    start: Any = None,
 ) -> PlanSampler:
     """Sampler that draws items in proportion to one weight each, on any number of ranks.
 
@@ -54,6 +55,8 @@ def weighted_sampler(
         As in `PlanSampler`. Without `batch_size` the sampler, too, is made after the process group.
     iid : bool
         Draw independently, as WeightedRandomSampler does, instead of as evenly as the weights allow.
+    start : state or Position, optional
+        As in `PlanSampler`.
 
     Returns
     -------
@@ -79,17 +82,17 @@ def weighted_sampler(
         )
     if generator is not None:
         raise TypeError("`generator` is not used here; give `seed` instead, such as seed=generator.initial_seed().")
-    count = _checks.integer("num_samples", num_samples, 1, _checks.MAX_DRAWS, "draws per epoch, all ranks together")
+    count = adapting.integer("num_samples", num_samples, 1, adapting.MAX_DRAWS, "draws per epoch, all ranks together")
     if isinstance(weights, Tensor):  # numpy takes none from another device, with a gradient, or of dtype bfloat16
         weights = weights.detach().cpu()
         weights = (weights.double() if weights.is_floating_point() else weights).numpy()
-    weights = _checks.one_dimensional("weights", weights)
+    weights = adapting.one_dimensional("weights", weights)
     made_for = None
     if batch_size is None:
         # The DataLoader's batches are not known here, and those of the plan are shuffled inside: windows of 32 draws of
         # a plan batch of 1,000 varied as independent draws do. One draw a rank leaves all the order to the plan.
         batch_size = made_for = Ranks(rank, world_size).now()[1]
     plan = bx.weighted(weights, batch_size=batch_size, epoch_size=count, iid=iid)
-    sampler = PlanSampler(plan, seed, rank=rank, world_size=world_size)
+    sampler = PlanSampler(plan, seed, rank=rank, world_size=world_size, start=start)
     sampler._answered = made_for
     return sampler

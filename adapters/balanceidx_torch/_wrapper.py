@@ -14,7 +14,7 @@ from typing import Any
 
 from torch.utils.data.distributed import DistributedSampler
 
-from balanceidx import _checks
+from balanceidx import adapting
 from balanceidx_torch._base import PlanState
 from balanceidx_torch._delivery import Delivery, deliver
 from balanceidx_torch._epochs import Epochs
@@ -78,7 +78,7 @@ class DistributedSamplerWrapper(LateDistributedSampler[Any]):
         if not isinstance(drop_last, bool):
             raise TypeError(f"`drop_last` must be True or False, not {drop_last!r}.")
         self.sampler = sampler
-        self.seed = _checks.seed(seed)
+        self.seed = adapting.seed(seed)
         self.drop_last = drop_last
         self.dataset: Any = sampler
         self._ranks = Ranks(rank, world_size)
@@ -92,11 +92,11 @@ class DistributedSamplerWrapper(LateDistributedSampler[Any]):
 
     def _layout(self) -> tuple[int, int]:
         rank, world_size = self._ranks.now()
-        return _checks.layout(0, rank, world_size, 1)[:2]
+        return adapting.ranks(rank, world_size)
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the epoch that the next iterations play, here and in the wrapped sampler."""
-        self._epochs.choose(_checks.epoch(epoch))
+        self._epochs.choose(adapting.epoch(epoch))
         forward_epoch(self.sampler, epoch)
 
     def __len__(self) -> int:
@@ -169,6 +169,6 @@ class _Shares:
                     f"`state` was saved with {name} {state[name]!r}, but this sampler has {name} {own!r}; make it "
                     f"with {name}={state[name]!r}, or start at the beginning of an epoch."
                 )
-        epoch = _checks.integer("state['epoch']", state["epoch"], 0, _checks.MAX_EPOCHS)
+        epoch = adapting.integer("state['epoch']", state["epoch"], 0, adapting.MAX_EPOCHS)
         steps = self.steps(epoch)
-        return epoch, _checks.integer("state['step']", state["step"], 0, steps + 1, f"of {steps} an epoch"), 0
+        return epoch, adapting.integer("state['step']", state["step"], 0, steps + 1, f"of {steps} an epoch"), 0

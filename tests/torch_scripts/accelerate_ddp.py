@@ -38,14 +38,12 @@ def main(folder: Path) -> None:
     got["opt out, flat"] = epochs(opt_out(loader, accelerator), 3)
 
     # Continue after 4 steps of epoch 1: the epoch must be told to the loader, which counts from 0 again.
-    state = PlanBatchSampler(PLAN, 3).state_dict(4) | {"epoch": 1}
-    sampler = InterleavedPlanBatchSampler(PLAN, 3)
-    sampler.resume(state)
+    state = bx.Position(3, 1, 4).state_dict(PLAN)
+    sampler = InterleavedPlanBatchSampler(PLAN, 3, start=state)
     loader = accelerator.prepare(DataLoader(ITEMS, batch_sampler=sampler))
     loader.set_epoch(state["epoch"])
     got["interleaved, resumed"] = epochs(loader, 2)
-    own = PlanBatchSampler(PLAN, 3)
-    own.resume(state)
+    own = PlanBatchSampler(PLAN, 3, start=state)
     loader = opt_out(DataLoader(ITEMS, batch_sampler=own), accelerator)
     loader.set_epoch(state["epoch"])
     got["opt out, resumed"] = epochs(loader, 2)

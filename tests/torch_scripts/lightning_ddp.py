@@ -30,9 +30,7 @@ class Model(L.LightningModule):
         self.got: list[tuple[int, list[int]]] = []
 
     def train_dataloader(self) -> Any:
-        self.sampler, loader = self.make_loader()
-        if self.state is not None:
-            self.sampler.resume(self.state)
+        self.sampler, loader = self.make_loader(start=self.state)
         return loader
 
     def training_step(self, batch: torch.Tensor) -> torch.Tensor:
@@ -51,22 +49,22 @@ class Model(L.LightningModule):
         self.state = checkpoint.get("balanceidx")
 
 
-def flat(loader: type[DataLoader[int]] = DataLoader) -> Any:
-    sampler = PlanSampler(PLAN, 3)
+def flat(loader: type[DataLoader[int]] = DataLoader, start: Any = None) -> Any:
+    sampler = PlanSampler(PLAN, 3, start=start)
     return sampler, loader(range(96), sampler=sampler, batch_size=sampler.local_batch_size)
 
 
-def batches(loader: type[DataLoader[int]] = DataLoader) -> Any:
-    sampler = PlanBatchSampler(PLAN, 3)
+def batches(loader: type[DataLoader[int]] = DataLoader, start: Any = None) -> Any:
+    sampler = PlanBatchSampler(PLAN, 3, start=start)
     return sampler, loader(range(96), batch_sampler=sampler)
 
 
-def stateful_flat() -> Any:
-    return flat(StatefulDataLoader)
+def stateful_flat(start: Any = None) -> Any:
+    return flat(StatefulDataLoader, start)
 
 
-def stateful_batches() -> Any:
-    return batches(StatefulDataLoader)
+def stateful_batches(start: Any = None) -> Any:
+    return batches(StatefulDataLoader, start)
 
 
 # Name, loader, arguments of the Trainer, whether the model keeps the sampler's state in the checkpoint.
