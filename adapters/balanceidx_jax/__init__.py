@@ -1,5 +1,7 @@
 """balanceidx for JAX: global batches on many hosts, and the index stream inside a compiled program.
 
+The latter is a second evaluator of the stream: the same integers as the numpy core's, from 32-bit arithmetic alone.
+
 >>> import balanceidx as bx
 >>> import balanceidx_jax
 >>> plan = bx.ratio([0] * 90 + [1] * 10, batch_size=10)

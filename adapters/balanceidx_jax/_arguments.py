@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
-from balanceidx import Plan, _checks, _mixing
+from balanceidx import Plan, adapting
 from balanceidx_jax._wide import Wide
 
 Word = Any  # a uint32 scalar: a traced jax.Array, or numpy's on its way to a compiled function
@@ -42,7 +42,7 @@ def seed_words(seed: int) -> tuple[np.uint32, np.uint32]:
     TypeError, ValueError
         For anything but an integer in this range.
     """
-    low, high = _mixing.words(_checks.seed(seed))
+    low, high = adapting.words(adapting.seed(seed))
     return np.uint32(low), np.uint32(high)
 
 
@@ -63,7 +63,7 @@ def seed_pair(seed: Any) -> Wide:
 
 def _seed_word(name: str, word: Any) -> Word:
     if not isinstance(word, Tracer):
-        return np.uint32(_checks.integer(name, word, 0, 2**32))
+        return np.uint32(adapting.integer(name, word, 0, 2**32))
     # A signed or wider type could wrap without a word where the host can no longer look.
     if word.dtype != np.uint32 or word.ndim:
         raise TypeError(
@@ -76,7 +76,7 @@ def _seed_word(name: str, word: Any) -> Word:
 def word(name: str, value: Any, high: int, meaning: str = "") -> Word:
     """Integer in [0, high) as a uint32 scalar; a traced one is taken at its word."""
     if not isinstance(value, Tracer):
-        return np.uint32(_checks.integer(name, value, 0, high, meaning))
+        return np.uint32(adapting.integer(name, value, 0, high, meaning))
     if not jnp.issubdtype(value.dtype, jnp.integer) or value.ndim:
         raise TypeError(
             f"`{name}` is traced and must be an integer scalar, not {value.dtype}{list(value.shape)}; "

@@ -1,6 +1,7 @@
 """The plan on the device: a pytree of tables, and batches computed from it inside a compiled program.
 
-Requirements, and what they led to:
+This is a second evaluator of the stream, written anew because the core's works in place and with 64 bits; tests hold it
+to the core's integers. Requirements, and what they led to:
 
 * the same integers as the numpy core, with JAX's 64-bit integers off: words, and pairs of words where one is too small;
 * traced seed, epoch, step and rank: nothing here looks at a value, and shapes come from the batch size and the layout;
@@ -17,16 +18,20 @@ import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
-from balanceidx import Plan, _checks, _mixing
-from balanceidx._deal import time_multiplier
-from balanceidx_jax import _arguments
-from balanceidx_jax._deal import EpochDeal
+from balanceidx import Plan, adapting
+from balanceidx_jax import _arguments, _wide
+from balanceidx_jax._deal import DeviceChapters, DeviceDeal, all_chapters, one_chapter
+from balanceidx_jax._halving import DeviceHierarchy
+from balanceidx_jax._ledger import DeviceLedger
 from balanceidx_jax._permute import Domain, Key, absorb, key, permute
-from balanceidx_jax._pools import DevicePools, EpochPools
+from balanceidx_jax._pools import DevicePools, EpochPools, Standing
 from balanceidx_jax._wide import Wide
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+# Classes times chapters up to which the lines of a whole epoch are kept: 28 bytes each.
+_MOST_ENTRIES = 1 << 24
 
 
 @jax.tree_util.register_dataclass
@@ -42,8 +47,9 @@ class DevicePlan:
 
     batch_size: int = field(metadata={"static": True})
     steps_per_epoch: int = field(metadata={"static": True})
-    _draws: jax.Array
-    _multiplier: jax.Array
+    _hierarchy: DeviceHierarchy
+    _ledger: DeviceLedger
+    _chapters: DeviceChapters
     _pools: DevicePools
 
 
@@ -74,7 +80,14 @@ def device_plan(plan: Plan) -> DevicePlan:
     ValueError
         When the plan has 2**31 items or more, or 2**32 draws an epoch: they would wrap in 32-bit integers.
     """
-    lines = _arguments.plan(plan)._pools.lines
+    stages = adapting.evaluators(_arguments.plan(plan))
+    if len(stages) > 1:
+        raise ValueError(
+            f"`plan` is a run of {len(stages)} stages, and the device holds one; put the plan of each stage there that "
+            f"begins a run, or compute indices on the host, with plan.batch_indices."
+        )
+    (evaluator,) = stages
+    lines = evaluator.pools.lines
     if plan.num_items >= 2**31 or (lines is not None and len(lines.guide) >= 2**31):
         guide = "" if lines is None else f" and {len(plan.classes)} classes with item weights"
         raise ValueError(
@@ -90,9 +103,10 @@ def device_plan(plan: Plan) -> DevicePlan:
     return DevicePlan(
         plan.batch_size,
         plan.steps_per_epoch,
-        jnp.asarray(plan.draws_per_epoch.astype(np.uint32)),
-        jnp.asarray(np.uint32(time_multiplier(plan.steps_per_epoch, plan.batch_size))),
-        DevicePools.of(plan._pools),
+        DeviceHierarchy.of(evaluator.ledger.hierarchy),
+        DeviceLedger.of(evaluator),
+        DeviceChapters.of(evaluator),
+        DevicePools.of(evaluator.pools),
     )
 
 
@@ -102,9 +116,13 @@ class EpochTables:
     """What the batches of one epoch have in common; made by `epoch_tables`."""
 
     _plan: DevicePlan
-    _deal: EpochDeal
+    _seed: Wide
+    _epoch: jax.Array
+    _draws: jax.Array  # of every class in the epoch
+    _before: Wide  # and before it
     _pools: EpochPools
     _order: Key  # key of the order inside blocks, before step and block are absorbed
+    _lines: "tuple[DeviceDeal, Standing] | None"  # of all chapters, unless they are too many
 
     def batch_indices(
         self, step: Any, rank: Any = 0, *, world_size: int = 1, blocks: int = 1, order: str = "shuffled"
@@ -117,7 +135,9 @@ class EpochTables:
 def epoch_tables(device_plan: DevicePlan, seed: Any, epoch: Any = 0) -> EpochTables:
     """Compute what the batches of an epoch have in common, once, outside a loop over its steps.
 
-    `batch_indices` computes it anew for every batch, which costs O(C) for C classes.
+    `batch_indices` computes it anew for every batch, which costs O(C log U) for C classes and U chapters. The tables hold
+    the lines of all chapters, 28 bytes for each class and chapter; beyond 2**24 of these they hold what is the epoch's
+    own, and every batch computes the line of its chapter.
 
     >>> import balanceidx as bx
     >>> import balanceidx_jax
@@ -211,19 +231,19 @@ def _on_device(device_plan: Any) -> DevicePlan:
 
 
 def _epoch(epoch: Any) -> _arguments.Word:
-    return _arguments.word("epoch", epoch, _checks.MAX_EPOCHS)
+    return _arguments.word("epoch", epoch, adapting.MAX_EPOCHS)
 
 
 def _layout(
     device_plan: DevicePlan, step: Any, rank: Any, world_size: Any, blocks: Any, order: Any
-) -> tuple[_arguments.Word, _arguments.Word, int, int, bool]:
-    """Step and rank, and what is static: world size, blocks, and whether blocks are shuffled."""
+) -> tuple[_arguments.Word, _arguments.Word, int, int, str]:
+    """Step and rank, and what is static: world size, blocks, and the order of blocks."""
     steps = device_plan.steps_per_epoch
-    _, world, parts = _checks.layout(device_plan.batch_size, 0, world_size, blocks)
+    _, world, parts = adapting.layout(device_plan.batch_size, 0, world_size, blocks)
     at = _arguments.word("step", step, steps, f"of {steps} an epoch")
     if not isinstance(rank, Tracer):
-        _checks.layout(device_plan.batch_size, rank, world, parts)
-    return at, _arguments.word("rank", rank, _checks.MAX_BATCH), world, parts, _checks.order(order)
+        adapting.layout(device_plan.batch_size, rank, world, parts)
+    return at, _arguments.word("rank", rank, adapting.MAX_BATCH), world, parts, adapting.order(order)
 
 
 def _broadcasting(function: Callable[P, R]) -> Callable[P, R]:
@@ -237,15 +257,50 @@ def _broadcasting(function: Callable[P, R]) -> Callable[P, R]:
     return traced
 
 
-@jax.jit
+@partial(jax.jit, static_argnums=3)
 @_broadcasting
-def _tables(plan: DevicePlan, seed: Wide, epoch: jax.Array) -> EpochTables:
-    return EpochTables(
-        plan,
-        EpochDeal.of(plan._draws, plan.steps_per_epoch, plan.batch_size, plan._multiplier, seed, epoch),
-        EpochPools.of(plan._pools, seed, epoch),
-        key(seed, _mixing.BLOCK_ORDER, epoch),
-    )
+def _tables(plan: DevicePlan, seed: Wide, epoch: jax.Array, whole: bool = True) -> EpochTables:
+    """Tables of an epoch, with the lines of all its chapters where they are wanted and not too many."""
+    chapters, hierarchy = plan._chapters, plan._hierarchy
+    draws, before = plan._ledger.epoch(hierarchy, epoch)
+    if plan._pools.independent:
+        before = jax.tree.map(jnp.zeros_like, before)  # its draws are numbered epoch by epoch
+    pools = EpochPools.of(plan._pools, seed, epoch, before)
+    lines = None
+    if whole and len(draws) << chapters.levels <= _MOST_ENTRIES:
+        seats, within = all_chapters(chapters, hierarchy, draws, key(seed, adapting.EPOCH_NODE, epoch))
+        numbers = jnp.arange(1 << chapters.levels, dtype=np.uint32)
+        lines = _lines(plan, seats, within, numbers, seed, epoch, before)
+    order = key(seed, adapting.BLOCK_ORDER, epoch)
+    return EpochTables(plan, seed, epoch, draws, before, pools, order, lines)
+
+
+def _lines(
+    plan: DevicePlan,
+    seats: jax.Array,
+    within: jax.Array,
+    numbers: jax.Array,
+    seed: Wide,
+    epoch: jax.Array,
+    before: Wide,
+) -> tuple[DeviceDeal, Standing]:
+    """Lines of some chapters, and where every class stands when each begins."""
+    deal = DeviceDeal.of(plan._chapters, plan._hierarchy, seats, numbers, seed, epoch)
+    return deal, Standing.of(plan._pools, _wide.add(before, within))
+
+
+def _chapter(tables: EpochTables, step: jax.Array) -> tuple[DeviceDeal, Standing]:
+    """The line of the chapter of a step: read, or computed on the way down to it."""
+    plan = tables._plan
+    number = plan._chapters.of_step(step)
+    if tables._lines is not None:
+        chosen: tuple[DeviceDeal, Standing] = jax.tree.map(lambda table: table[number], tables._lines)
+        return chosen
+    prefix = key(tables._seed, adapting.EPOCH_NODE, tables._epoch)
+    seats, within = one_chapter(plan._chapters, plan._hierarchy, tables._draws, prefix, number)
+    lines = _lines(plan, seats, within, number[None], tables._seed, tables._epoch, tables._before)
+    only: tuple[DeviceDeal, Standing] = jax.tree.map(lambda table: table[0], lines)
+    return only
 
 
 @partial(jax.jit, static_argnums=(5, 6, 7))
@@ -257,25 +312,28 @@ def _batch_of(
     rank: jax.Array,
     world_size: int,
     blocks: int,
-    shuffled: bool,
+    order: str,
 ) -> jax.Array:
-    return _batch(_tables(plan, seed, epoch), step, rank, world_size, blocks, shuffled)  # type: ignore[no-any-return]
+    return _batch(_tables(plan, seed, epoch, False), step, rank, world_size, blocks, order)  # type: ignore[no-any-return]
 
 
 @partial(jax.jit, static_argnums=(3, 4, 5))
 @_broadcasting
 def _batch(
-    tables: EpochTables, step: jax.Array, rank: jax.Array, world_size: int, blocks: int, shuffled: bool
+    tables: EpochTables, step: jax.Array, rank: jax.Array, world_size: int, blocks: int, order: str
 ) -> jax.Array:
     stride = world_size * blocks
     length = tables._plan.batch_size // stride
     block = rank + np.uint32(world_size) * jnp.arange(blocks, dtype=np.uint32)
-    b = tables._deal.batch(step)
-    places = tables._deal.places(b, block, stride, by_slot=not shuffled)
-    items = tables._pools.items(*tables._deal.draws(b, places))
-    if not shuffled:
+    deal, standing = _chapter(tables, step)
+    b = deal.batch(step)
+    classes, draws = deal.draws(b, deal.places(b, block, stride, by_slot=order == "dealt"))
+    items = tables._pools.items(standing, classes, draws)
+    if order == "dealt":
         return items.reshape(-1)
-    order = absorb(absorb(tables._order, step), block[:, None])
-    targets = permute(jnp.arange(length, dtype=np.uint32), Domain.of(_mixing.Domain.single(length)), order)
+    if order == "by_class":
+        return jnp.take_along_axis(items, jnp.argsort(classes, axis=1, stable=True), 1).reshape(-1)
+    shuffle = absorb(absorb(tables._order, step), block[:, None])
+    targets = permute(jnp.arange(length, dtype=np.uint32), Domain.of(adapting.Domain.single(length)), shuffle)
     targets += np.uint32(length) * jnp.arange(blocks, dtype=np.uint32)[:, None]
     return jnp.zeros_like(items).reshape(-1).at[targets.reshape(-1)].set(items.reshape(-1), unique_indices=True)

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import numpy.typing as npt
 
-from balanceidx._line import Lines
+from balanceidx.adapting import Lines
 from balanceidx_jax._wide import Wide, less_or_equal, multiply
 
 

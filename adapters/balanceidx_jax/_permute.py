@@ -1,4 +1,4 @@
-"""The keyed permutation of stream format 1, traced: `balanceidx._mixing.permute` without in-place arrays.
+"""The keyed permutation of stream format 1, traced: the core's `permute` without in-place arrays.
 
 Keys need nothing of their own here: the core's `hash32` and `absorb` are plain 32-bit expressions and take traced
 arrays as they are. The permutation is written anew, because the core's works in place and picks out what must walk.
@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from balanceidx import _mixing
+from balanceidx import adapting
 from balanceidx_jax import _wide
 
 
@@ -23,7 +23,7 @@ class Domain:
     Attributes
     ----------
     high, low, last, rounds : uint32 arrays
-        As in `balanceidx._mixing.Domain`.
+        As in the core's `Domain`: one entry where all are alike.
     counts : tuple of int
         The distinct numbers of rounds, ascending: known when tracing, so that rounds can be unrolled.
     walks : bool
@@ -38,7 +38,7 @@ class Domain:
     walks: bool = field(metadata={"static": True})
 
     @classmethod
-    def of(cls, domain: _mixing.Domain) -> "Domain":
+    def of(cls, domain: adapting.Domain) -> "Domain":
         """Take over the core's domains."""
         high, low, last, rounds = (np.asarray(values, np.uint32) for values in domain)
         walks = bool((high.astype(np.uint64) * low != last.astype(np.uint64) + np.uint64(1)).any())
@@ -46,8 +46,9 @@ class Domain:
         return cls(jnp.asarray(high), jnp.asarray(low), jnp.asarray(last), jnp.asarray(rounds), counts, walks)
 
     def take(self, index: jax.Array) -> "Domain":
-        """Entries at the given positions."""
-        return Domain(self.high[index], self.low[index], self.last[index], self.rounds[index], self.counts, self.walks)
+        """Entries at the given positions; those that are alike for all serve every position."""
+        fields = (field if len(field) == 1 else field[index] for field in (self.high, self.low, self.last, self.rounds))
+        return Domain(*fields, self.counts, self.walks)
 
 
 class Key(NamedTuple):
@@ -59,20 +60,20 @@ class Key(NamedTuple):
 
 def absorb(state: Key, word: "int | jax.Array") -> Key:
     """Fold one 32-bit word into a key: the core's function, on traced arrays."""
-    u, v = _mixing.absorb(cast(Any, state), cast(Any, word))
+    u, v = adapting.absorb(cast(Any, state), cast(Any, word))
     return Key(cast(jax.Array, u), cast(jax.Array, v))
 
 
 def key(seed: _wide.Wide, *words: "int | jax.Array") -> Key:
     """Key of a seed and further words; arrays of words broadcast."""
-    state = Key(jnp.asarray(_mixing.INITIAL.u[0]), jnp.asarray(_mixing.INITIAL.v[0]))
+    state = Key(jnp.asarray(adapting.INITIAL.u[0]), jnp.asarray(adapting.INITIAL.v[0]))
     for word in (seed.low, seed.high, *words):
         state = absorb(state, word)
     return state
 
 
-def below(state: Key, n: int) -> jax.Array:
-    """Map a key to an integer in [0, n): the high word of the 64-bit fraction u.v times n."""
+def below(state: Key, n: "int | jax.Array") -> jax.Array:
+    """Map keys to integers in [0, n): the high word of the 64-bit fraction u.v times n."""
     return _wide.multiply_shift(jnp.asarray(n, np.uint32), _wide.Wide(state.u, state.v)).high
 
 
@@ -107,7 +108,7 @@ def _rounds(places: jax.Array, domain: Domain, round_key: jax.Array, stride: jax
 
 
 def _round(target: jax.Array, source: jax.Array, radix: jax.Array, round_key: jax.Array) -> jax.Array:
-    h = (source ^ round_key) * _mixing._MULTIPLY_1
-    h = (h ^ h >> np.uint32(15)) * _mixing._MULTIPLY_2
+    h = (source ^ round_key) * adapting.MULTIPLY_1
+    h = (h ^ h >> np.uint32(15)) * adapting.MULTIPLY_2
     total = target + ((h >> np.uint32(16)) * radix >> np.uint32(16))
     return jnp.minimum(total, total - radix)  # mod radix: both terms are below it

@@ -71,6 +71,13 @@ def divide(x: Wide, divisor: jax.Array) -> tuple[jax.Array, jax.Array]:
     return first << _HALF | second, rest >> shift
 
 
+def divide_wide(x: Wide, divisor: jax.Array) -> tuple[Wide, jax.Array]:
+    """Quotient, a pair, and remainder of any pair by a word."""
+    high = x.high // divisor
+    low, rest = divide(Wide(x.high - high * divisor, x.low), divisor)
+    return Wide(high, low), rest
+
+
 def _digit(high: jax.Array, digit: jax.Array, divisor: jax.Array) -> tuple[jax.Array, jax.Array]:
     """Quotient digit and remainder of (high * 2**16 + digit) / divisor, where high < divisor and divisor >= 2**31."""
     top, bottom = divisor >> _HALF, divisor & _LOW
