@@ -10,6 +10,7 @@
 from balanceidx._fingerprint import STREAM_FORMAT
 from balanceidx._make.index import ClassIndex
 from balanceidx._make.modes import min_positives, ratio, stratified
+from balanceidx._make.stages import stages
 from balanceidx._make.targets import EffectiveNumber, Power, Target
 from balanceidx._make.tree import Tree
 from balanceidx._make.weighted import weighted
@@ -31,6 +32,7 @@ __all__ = [
     "Tree",
     "min_positives",
     "ratio",
+    "stages",
     "stratified",
     "weighted",
 ]

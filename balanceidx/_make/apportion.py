@@ -216,11 +216,18 @@ def _check_bounds(
         )
 
 
+def drawn_nodes(levels: Sequence[Nodes]) -> list[list[bool]]:
+    """Which nodes of every level are drawn: those with a share, below nodes with one."""
+    drawn, above = [], [True]
+    for level in levels:
+        above = [share > 0 and above[parent] for share, parent in zip(level.shares, level.parent, strict=True)]
+        drawn.append(above)
+    return drawn
+
+
 def check_minima(levels: Sequence[Nodes], names: Names) -> None:
     """Refuse a minimum for what is never drawn."""
-    drawn = [True]
-    for level in levels:
-        drawn = [share > 0 and drawn[parent] for share, parent in zip(level.shares, level.parent, strict=True)]
+    for level, drawn in zip(levels, drawn_nodes(levels), strict=True):
         for label, possible, low in zip(level.labels, drawn, level.minima, strict=True):
             if low and not possible:
                 raise ValueError(f"`{names.minima}` asks for label {label!r}, whose share in `target` is 0.")
