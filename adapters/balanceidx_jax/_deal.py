@@ -83,7 +83,9 @@ def one_chapter(
         gets = _first_children(chapters, hierarchy, seats, prefix, level, (chapter >> width)[None])
         return child(seats, before, gets, chapter >> (width - np.uint32(1)) & np.uint32(1))
 
-    start = draws[None], jnp.zeros_like(draws[None])
+    # Inside shard_map the loop's values must vary from the start as seed, epoch and step do.
+    nothing = (prefix.u ^ prefix.u) | (chapter ^ chapter)
+    start = draws[None] | nothing, jnp.zeros_like(draws[None]) | nothing
     result: tuple[jax.Array, jax.Array] = jax.lax.fori_loop(0, chapters.levels, halve, start)
     return result
 

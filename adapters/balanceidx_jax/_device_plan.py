@@ -156,7 +156,7 @@ def epoch_tables(device_plan: DevicePlan, seed: Any, epoch: Any = 0) -> EpochTab
     EpochTables
         A pytree with a method `batch_indices(step, rank=0, *, world_size=1, blocks=1, order="shuffled")`.
     """
-    tables: EpochTables = _tables(_on_device(device_plan), _arguments.seed_pair(seed), _epoch(epoch))
+    tables: EpochTables = _tables(_on_device(device_plan), _arguments.seed_pair(seed), _epoch(device_plan, epoch))
     return tables
 
 
@@ -216,7 +216,7 @@ def batch_indices(
     True
     """
     layout = _layout(_on_device(device_plan), step, rank, world_size, blocks, order)
-    indices: jax.Array = _batch_of(device_plan, _arguments.seed_pair(seed), _epoch(epoch), *layout)
+    indices: jax.Array = _batch_of(device_plan, _arguments.seed_pair(seed), _epoch(device_plan, epoch), *layout)
     return indices
 
 
@@ -230,8 +230,14 @@ def _on_device(device_plan: Any) -> DevicePlan:
     return device_plan
 
 
-def _epoch(epoch: Any) -> _arguments.Word:
-    return _arguments.word("epoch", epoch, adapting.MAX_EPOCHS)
+def _epoch(device_plan: DevicePlan, epoch: Any) -> _arguments.Word:
+    draws = device_plan.steps_per_epoch * device_plan.batch_size
+    number = _arguments.word("epoch", epoch, adapting.MAX_EPOCHS)
+    if not isinstance(number, Tracer) and (int(number) + 1) * draws >= 2**63:
+        raise ValueError(
+            f"`epoch` (={int(number)}) is too late for epochs of {draws} draws: a run has fewer than 2**63 draws."
+        )
+    return number
 
 
 def _layout(

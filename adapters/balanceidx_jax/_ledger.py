@@ -48,7 +48,9 @@ class DeviceLedger:
             gets = split(hierarchy, seats, Key(node.u[None], node.v[None]), units, units >> np.uint32(1))
             return child(seats, before, gets, at >> (np.uint32(levels - 1) - level) & np.uint32(1))
 
-        start = self.cycle_draws[None], jnp.zeros_like(self.cycle_draws[None])
+        # Inside shard_map the loop's values must vary from the start as the epoch does.
+        nothing = epoch ^ epoch
+        start = self.cycle_draws[None] | nothing, jnp.zeros_like(self.cycle_draws[None]) | nothing
         seats, before = jax.lax.fori_loop(0, levels, halve, start)
         passed = _wide.multiply(self.cycle_draws, number)
         return seats[0], _wide.add(passed, before[0])
