@@ -7,13 +7,15 @@
 ((20,), 10)
 """
 
+from balanceidx._fingerprint import STREAM_FORMAT
 from balanceidx._make.index import ClassIndex
 from balanceidx._make.modes import min_positives, ratio, stratified
+from balanceidx._make.stages import stages
 from balanceidx._make.targets import EffectiveNumber, Power, Target
 from balanceidx._make.tree import Tree
 from balanceidx._make.weighted import weighted
 from balanceidx._plan import Plan
-from balanceidx._position import STREAM_FORMAT, Position
+from balanceidx._position import Position
 from balanceidx._stream import Stream
 
 __version__ = "0.1.0"
@@ -30,6 +32,7 @@ __all__ = [
     "Tree",
     "min_positives",
     "ratio",
+    "stages",
     "stratified",
     "weighted",
 ]

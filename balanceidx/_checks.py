@@ -118,7 +118,8 @@ def items(value: Any, num_items: int) -> npt.NDArray[np.int64]:
     """Check item numbers: one, or a one-dimensional array-like of them."""
     array = np.atleast_1d(np.asarray(value))
     if array.dtype.kind not in "iu" or array.ndim != 1:
-        raise TypeError(f"`items` must be integers, one or a one-dimensional array, not {array.dtype} of {array.shape}.")
+        shape = f"{array.dtype} of shape {array.shape}"
+        raise TypeError(f"`items` must be integers, one or a one-dimensional array of them, not {shape}.")
     outside = np.flatnonzero((array < 0) | (array >= num_items))
     if len(outside):
         at = int(outside[0])

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -30,7 +31,7 @@ def fingerprint_of(evaluator: Evaluator, num_items: int) -> str:
     levels = ledger.hierarchy.levels
     _update(digest, ledger.cycle_draws, "<i8")
     _update(digest, _keys(levels[-1]), "<u8")
-    for level, below in zip(levels[:-1], levels[1:], strict=True):
+    for level, below in pairwise(levels):
         _update(digest, _keys(level), "<u8")
         _update(digest, np.bincount(below.parent, minlength=len(level.high)), "<i8")
     _update(digest, pools.offsets, "<i8")

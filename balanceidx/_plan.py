@@ -59,8 +59,8 @@ class Plan:
     Attributes
     ----------
     classes : array, shape (C,)
-        The labels in sorted order. For a `Tree`, tuples of labels; for `weighted`, the distinct positive weights, or one
-        class "all items".
+        The labels in sorted order. For a `Tree`, tuples of labels; for `weighted`, the distinct positive weights, or
+        one class "all items".
     batch_size : int
         Items in a global batch, all ranks together, B.
     steps_per_epoch : int
@@ -110,8 +110,8 @@ class Plan:
     def __len__(self) -> NoReturn:
         """Refuse: a plan has no length."""
         raise TypeError(
-            "a Plan has no length: use plan.steps_per_epoch for the batches of an epoch, or plan.num_items for the items "
-            "of the dataset."
+            "a Plan has no length: use plan.steps_per_epoch for the batches of an epoch, or plan.num_items for the "
+            "items of the dataset."
         )
 
     def __iter__(self) -> Iterator[NoReturn]:
@@ -256,9 +256,7 @@ class Plan:
         first = _checks.integer("start", start, 0, last + 1, "not after `stop`")
         return self._indices(seed, first, last, rank, epoch, world_size, blocks, order)
 
-    def stream(
-        self, seed: int, rank: int = 0, *, world_size: int = 1, blocks: int = 1, start: Any = None
-    ) -> Stream:
+    def stream(self, seed: int, rank: int = 0, *, world_size: int = 1, blocks: int = 1, start: Any = None) -> Stream:
         """Endless iterator over one rank's batches, with a position that can be saved; see `Stream`."""
         return Stream(self, seed, rank, world_size=world_size, blocks=blocks, start=start)
 
@@ -389,9 +387,11 @@ class Plan:
     def _coverage(self, seed: int, epoch: int, step: int) -> Coverage:
         """Coverage in a run of several stages, of the items that belong to each class in the present one."""
         draws, seen, sizes = np.zeros((3, len(self.classes)), np.int64)
-        for stage, lookup, end in self._played(epoch, step):
+        played = tuple(self._played(epoch, step))
+        for stage, lookup, end in played:
             drawn = lookup.draws(seed, *end) - lookup.draws(seed, stage.first, 0)
             np.add.at(draws, stage.numbers, drawn)
+        stage, lookup, _ = played[-1]
         every = np.arange(self.num_items)
         leaves = lookup.inverse.spots(every).classes
         every, classes = every[leaves >= 0], stage.numbers[leaves[leaves >= 0]]

@@ -95,4 +95,5 @@ __all__ = [
 
 def evaluators(plan: Plan) -> tuple[Evaluator, ...]:
     """Tables of a plan, one evaluator for each stage of the run."""
-    return tuple(stage.evaluator for stage in plan._stages) or (plan._evaluator,)
+    later = tuple(stage.evaluator for stage in plan._stages[1:])
+    return (plan._evaluator, *later)

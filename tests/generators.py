@@ -11,8 +11,8 @@ from functools import cache
 
 import numpy as np
 
-from balanceidx import _mixing
-from balanceidx._mixing import State
+from balanceidx._format import keys, permutation
+from balanceidx._format.keys import State
 
 Permuter = Callable[[int, int, int], np.ndarray]
 WordSource = Callable[[int, int], np.ndarray]
@@ -24,9 +24,9 @@ Schedule = Callable[[np.ndarray], State]
 
 def fold(*words) -> State:
     """Key that absorbed these words, each an integer or an array of integers below 2**32."""
-    state = _mixing.INITIAL
+    state = keys.INITIAL
     for word in words:
-        state = _mixing.absorb(state, np.atleast_1d(np.asarray(word, np.uint64)).astype(np.uint32))
+        state = keys.absorb(state, np.atleast_1d(np.asarray(word, np.uint64)).astype(np.uint32))
     return State(*np.broadcast_arrays(*state))
 
 
@@ -36,18 +36,18 @@ def _one_bit_apart(i):
     mask = flipped << (pair % 32)
     which = pair // 32 % 3
     flips = [np.where(which == word, mask, 0) for word in range(3)]
-    return fold(pair, flips[0], _mixing.POOL, flips[1] ^ 3, 0, flips[2])
+    return fold(pair, flips[0], keys.POOL, flips[1] ^ 3, 0, flips[2])
 
 
 # What two consecutive keys may differ in. Word orders are those of docs/stream-format.md, section 2.
 SCHEDULES: dict[str, Schedule] = {
-    "seeds": lambda i: fold(i, 0, _mixing.POOL, 0, 0, 0),
-    "seeds, high word": lambda i: fold(0, i, _mixing.POOL, 0, 0, 0),
-    "passes": lambda i: fold(7, 0, _mixing.POOL, 3, 0, i),
-    "classes": lambda i: fold(7, 0, _mixing.POOL, i, 0, 1),
-    "epochs": lambda i: fold(7, 0, _mixing.CLASS_ORDER, i),
-    "steps": lambda i: fold(7, 0, _mixing.BLOCK_ORDER, 5, i, 0),
-    "steps and blocks": lambda i: fold(7, 0, _mixing.BLOCK_ORDER, 5, i // 8, i % 8),
+    "seeds": lambda i: fold(i, 0, keys.POOL, 0, 0, 0),
+    "seeds, high word": lambda i: fold(0, i, keys.POOL, 0, 0, 0),
+    "passes": lambda i: fold(7, 0, keys.POOL, 3, 0, i),
+    "classes": lambda i: fold(7, 0, keys.POOL, i, 0, 1),
+    "epochs": lambda i: fold(7, 0, keys.CLASS_ORDER, i),
+    "steps": lambda i: fold(7, 0, keys.BLOCK_ORDER, 5, i, 0),
+    "steps and blocks": lambda i: fold(7, 0, keys.BLOCK_ORDER, 5, i // 8, i % 8),
     "one bit apart": _one_bit_apart,
 }
 
@@ -91,16 +91,16 @@ def network(schedule: Schedule, rounds: int | None = None) -> Permuter:
     """Our permutation with keys in the order of a schedule; with its own number of rounds, or another one."""
 
     def permuter(n: int, first: int, count: int) -> np.ndarray:
-        domain = _mixing.Domain.single(n)
+        domain = permutation.Domain.single(n)
         if rounds is not None:
             domain = domain._replace(rounds=np.array([rounds], np.uint8))
         key = schedule(np.arange(first, first + count))
         places = np.arange(n, dtype=np.uint32)
         if n < count:  # keys along the longer side, as in Plan
             key = State(key.u[None, :], key.v[None, :])
-            return _mixing.permute(np.repeat(places[:, None], count, axis=1), domain, key).T
+            return permutation.permute(np.repeat(places[:, None], count, axis=1), domain, key).T
         key = State(key.u[:, None], key.v[:, None])
-        return _mixing.permute(np.repeat(places[None, :], count, axis=0), domain, key)
+        return permutation.permute(np.repeat(places[None, :], count, axis=0), domain, key)
 
     return permuter
 
@@ -174,7 +174,7 @@ BAD_PERMUTERS: dict[str, Permuter] = {
 
 
 def radices(n: int) -> tuple[int, int]:
-    high, low = _mixing._radices(np.array([n]))
+    high, low = permutation._radices(np.array([n]))
     return int(high[0]), int(low[0])
 
 

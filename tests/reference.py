@@ -1282,22 +1282,27 @@ class Run:
     def stage(self, epoch):
         return self.stages[bisect_right(self.firsts, epoch) - 1]
 
-    def draws(self, epoch=0):
-        """Of the classes of the epoch's stage."""
-        stage = self.stage(epoch)
-        draws = [0] * (1 + max(stage.class_numbers))
-        for c, N in zip(stage.class_numbers, stage.ledger(epoch)[0], strict=True):
-            draws[c] += N
-        return draws
+    @cached_property
+    def labels(self):
+        """Labels of the classes of all stages, in order."""
+        return sorted({leaf.labels for plan in self.plans for leaf in list(plan.root.levels())[-1]})
 
-    def draws_by_label(self, epoch):
-        """Of the classes that are drawn, by the label of the lowest level."""
-        leaves = list(self.plans[bisect_right(self.firsts, epoch) - 1].root.levels())[-1]
-        return {leaf.labels[-1]: N for leaf, N in zip(leaves, self.draws(epoch), strict=True) if N}
+    def draws(self, epoch=0):
+        """Of the classes of all stages."""
+        s = bisect_right(self.firsts, epoch) - 1
+        leaves = list(self.plans[s].root.levels())[-1]
+        draws = dict.fromkeys(self.labels, 0)
+        for c, N in zip(self.stages[s].class_numbers, self.stages[s].ledger(epoch)[0], strict=True):
+            draws[leaves[c].labels] += N
+        return list(draws.values())
 
     @property
     def draws_per_epoch(self):
-        return self.plans[0].draws_per_epoch
+        """Of the first stage."""
+        leaves = list(self.plans[0].root.levels())[-1]
+        mean = dict.fromkeys(self.labels, 0.0)
+        mean.update(zip((leaf.labels for leaf in leaves), self.plans[0].draws_per_epoch, strict=True))
+        return list(mean.values())
 
     def batch_indices(self, seed, step, rank=0, *, epoch=0, **options):
         return self.stage(epoch).batch_indices(seed, step, rank, epoch=epoch, **options)

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 import balanceidx as bx
 import balanceidx_jax as bj
-from balanceidx import _mixing
+from balanceidx._format import keys, permutation
 from balanceidx_jax._device_plan import DevicePlan
 from strategies import cases, epochs, layouts, seeds
 
@@ -83,7 +83,7 @@ FAMILIES = [
 def one_shape(plan: DevicePlan) -> DevicePlan:
     """Say that pools may have any number of rounds, so that all plans of a mode compile alike."""
     pools = plan._pools
-    counts = sorted({_mixing.rounds_for(n) for n in range(1, ITEMS + 1)} | set(pools.domain.counts))
+    counts = sorted({permutation.rounds_for(n) for n in range(1, ITEMS + 1)} | set(pools.domain.counts))
     domain = dataclasses.replace(pools.domain, counts=tuple(counts), walks=True)
     return dataclasses.replace(plan, _pools=dataclasses.replace(pools, domain=domain))
 

@@ -63,4 +63,4 @@ def test_places_are_left_as_they_were():
 @given(seeds, st.integers(1, 2**32 - 1))
 def test_below_is_the_high_word_of_a_64_bit_product(seed, n):
     state = key(seed, 2, 3)
-    assert _mixing.below(state, n) == (int(state.u[0]) * 2**32 + int(state.v[0])) * n // 2**64 < n
+    assert keys.below(state, n) == (int(state.u[0]) * 2**32 + int(state.v[0])) * n // 2**64 < n

@@ -91,8 +91,8 @@ def test_the_shuffled_order_permutes_every_block_by_its_own_key(blocks):
     seen = set()
     for step in range(10):
         for block in range(blocks):
-            key = _mixing.key(4, _mixing.BLOCK_ORDER, 2, step, block)
-            target = _mixing.permute(places, _mixing.Domain.of([length]), key)
+            key = keys.key(4, keys.BLOCK_ORDER, 2, step, block)
+            target = permutation.permute(places, permutation.Domain.of([length]), key)
             assert (shuffled[step, block, target] == dealt[step, block, slots[step, block]]).all()
             seen.add(target.tobytes())
     assert len(seen) == 10 * blocks, "two blocks are shuffled alike"

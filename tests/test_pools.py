@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from balanceidx import _mixing
+from balanceidx._format import keys, permutation
 from balanceidx._pools import Pools
 from strategies import epochs, seeds
 
@@ -29,8 +29,8 @@ def sizes_and_draws(draw):
 def place_by_hand(seed: int, c: int, size: int, number: int) -> int:
     """Place, after permutation, of a class's running draw number: the formula, one draw at a time."""
     turn = number // size % 2**64
-    key = _mixing.key(seed, _mixing.POOL, c, turn >> 32, turn & 0xFFFFFFFF)
-    return int(_mixing.permute(np.array([number % size], np.uint32), _mixing.Domain.of([size]), key)[0])
+    key = keys.key(seed, keys.POOL, c, turn >> 32, turn & 0xFFFFFFFF)
+    return int(permutation.permute(np.array([number % size], np.uint32), permutation.Domain.of([size]), key)[0])
 
 
 @settings(max_examples=150)

@@ -12,7 +12,7 @@ import pytest
 from scipy import stats
 
 import balanceidx as bx
-from balanceidx import _mixing
+from balanceidx._format import keys, permutation
 from battery import avalanche, both_tails, by_class, examine, examine_words, repetitions, slots, worst
 from generators import (
     BAD_PERMUTERS,
@@ -146,7 +146,7 @@ def test_p_values_of_the_control_are_uniform(n):
 
 def test_number_of_rounds_hides_the_network_for_billions_of_places():
     sizes = {*range(4, 3000), *(2**k for k in range(12, 33)), 65_535, 65_600, 10**5, 10**6, 10**7, 10**9}
-    margins = {n: places_to_see(n, _mixing.rounds_for(n)) for n in sizes}
+    margins = {n: places_to_see(n, permutation.rounds_for(n)) for n in sizes}
     worst_size = min(margins, key=margins.get)
     assert margins[worst_size] > 5e9, (worst_size, margins[worst_size])
 
@@ -260,10 +260,10 @@ def test_words_of_the_control_pass_and_bad_ones_fail():
 
 
 AVALANCHES = {
-    "seed": lambda w: fold(w[:, 0], w[:, 1], _mixing.BLOCK_ORDER, 0, 0, 0),
-    "epoch, step, block": lambda w: fold(7, 0, _mixing.BLOCK_ORDER, w[:, 0], w[:, 1], w[:, 2]),
-    "class, pass": lambda w: fold(7, 0, _mixing.POOL, w[:, 0], w[:, 1], w[:, 2]),
-    "epoch, draw": lambda w: fold(7, 0, _mixing.INDEPENDENT, w[:, 0], w[:, 1], w[:, 2], 0),
+    "seed": lambda w: fold(w[:, 0], w[:, 1], keys.BLOCK_ORDER, 0, 0, 0),
+    "epoch, step, block": lambda w: fold(7, 0, keys.BLOCK_ORDER, w[:, 0], w[:, 1], w[:, 2]),
+    "class, pass": lambda w: fold(7, 0, keys.POOL, w[:, 0], w[:, 1], w[:, 2]),
+    "epoch, draw": lambda w: fold(7, 0, keys.INDEPENDENT, w[:, 0], w[:, 1], w[:, 2], 0),
 }
 
 
@@ -286,13 +286,13 @@ def test_avalanche_of_the_control_and_of_a_bad_key():
 
 
 GRIDS = {
-    "seeds and epochs": lambda i, j: fold(i, 0, _mixing.CLASS_ORDER, j),
-    "seeds and steps": lambda i, j: fold(i, 0, _mixing.BLOCK_ORDER, 0, j, 0),
-    "low and high words of seeds": lambda i, j: fold(i, j, _mixing.CLASS_ORDER, 0),
-    "epochs and steps": lambda i, j: fold(7, 0, _mixing.BLOCK_ORDER, i, j, 0),
-    "steps and blocks": lambda i, j: fold(7, 0, _mixing.BLOCK_ORDER, 1, i, j),
-    "classes and passes": lambda i, j: fold(7, 0, _mixing.POOL, i, 0, j),
-    "epochs and draws": lambda i, j: fold(7, 0, _mixing.INDEPENDENT, i, 0, j, 0),
+    "seeds and epochs": lambda i, j: fold(i, 0, keys.CLASS_ORDER, j),
+    "seeds and steps": lambda i, j: fold(i, 0, keys.BLOCK_ORDER, 0, j, 0),
+    "low and high words of seeds": lambda i, j: fold(i, j, keys.CLASS_ORDER, 0),
+    "epochs and steps": lambda i, j: fold(7, 0, keys.BLOCK_ORDER, i, j, 0),
+    "steps and blocks": lambda i, j: fold(7, 0, keys.BLOCK_ORDER, 1, i, j),
+    "classes and passes": lambda i, j: fold(7, 0, keys.POOL, i, 0, j),
+    "epochs and draws": lambda i, j: fold(7, 0, keys.INDEPENDENT, i, 0, j, 0),
 }
 
 
@@ -318,7 +318,7 @@ def test_repetitions_of_the_control_and_of_bad_keys():
 @pytest.mark.parametrize("n", [2, 3, 10, 1000, 4096, 2**32 - 1])
 def test_below_is_uniform(n):
     count = int(20_000 * SCALE)
-    u, v = fold(7, 0, _mixing.TIME_OFFSET, np.arange(count))
+    u, v = fold(7, 0, keys.TIME_OFFSET, np.arange(count))
     cells = min(n, 256)
 
     def spread(numbers):
@@ -327,7 +327,7 @@ def test_below_is_uniform(n):
         share = np.array([-(-(i + 1) * n // cells) - -(-i * n // cells) for i in range(cells)]) / n
         return both_tails(seen, share * count)
 
-    ours = [_mixing.below(_mixing.State(u[i : i + 1], v[i : i + 1]), n) for i in range(count)]
+    ours = [keys.below(keys.State(u[i : i + 1], v[i : i + 1]), n) for i in range(count)]
     assert spread(ours) > PASS
     generator = np.random.default_rng(7)
     assert spread(generator.integers(0, n, count).tolist()) > PASS
@@ -337,10 +337,10 @@ def test_below_is_uniform(n):
 # ---- independent draws ---------------------------------------------------------------------------------------------
 
 POSITIONS = {
-    "draws": lambda i: fold(7, 0, _mixing.INDEPENDENT, 2, 0, i, 0),
-    "epochs": lambda i: fold(7, 0, _mixing.INDEPENDENT, i, 0, 5, 0),
-    "seeds": lambda i: fold(i, 0, _mixing.INDEPENDENT, 2, 0, 5, 0),
-    "epochs and draws": lambda i: fold(7, 0, _mixing.INDEPENDENT, i // 16, 0, i % 16, 0),
+    "draws": lambda i: fold(7, 0, keys.INDEPENDENT, 2, 0, i, 0),
+    "epochs": lambda i: fold(7, 0, keys.INDEPENDENT, i, 0, 5, 0),
+    "seeds": lambda i: fold(i, 0, keys.INDEPENDENT, 2, 0, 5, 0),
+    "epochs and draws": lambda i: fold(7, 0, keys.INDEPENDENT, i // 16, 0, i % 16, 0),
 }
 
 

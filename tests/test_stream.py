@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import balanceidx as bx
-from balanceidx.adapting import sealed
 from balanceidx import _stream
+from balanceidx.adapting import sealed
 from strategies import cases, layouts, seeds
 
 LABELS = [0] * 90 + [1] * 12

@@ -53,7 +53,7 @@ class DeviceChapters:
             return jnp.zeros_like(step)
         # (t + 1) * U - 1 = t * U + (U - 1), and the latter is below U.
         product = _wide.multiply(step, jnp.full_like(step, 1 << self.levels))
-        last = _wide.add(product, np.uint32((1 << self.levels) - 1))
+        last = _wide.add(product, jnp.uint32((1 << self.levels) - 1))
         chapter, _ = _wide.divide(last, jnp.full_like(step, self.steps))
         return chapter
 
@@ -61,10 +61,12 @@ class DeviceChapters:
 def all_chapters(
     chapters: DeviceChapters, hierarchy: DeviceHierarchy, draws: jax.Array, prefix: Key
 ) -> tuple[jax.Array, jax.Array]:
-    """Draws of every class in every chapter, and before it in the epoch: shape (U, C). All nodes of a level at once."""
+    """Draws of every class in every chapter, and before it in the epoch, shape (U, C): level by level."""
     seats, before = draws[None], jnp.zeros_like(draws[None])
     for depth in range(chapters.levels):
-        gets = _first_children(chapters, hierarchy, seats, prefix, jnp.uint32(depth), jnp.arange(1 << depth, dtype=np.uint32))
+        gets = _first_children(
+            chapters, hierarchy, seats, prefix, jnp.uint32(depth), jnp.arange(1 << depth, dtype=np.uint32)
+        )
         seats = jnp.stack((gets, seats - gets), axis=1).reshape(2 << depth, -1)
         before = jnp.stack((before, before + gets), axis=1).reshape(2 << depth, -1)
     return seats, before

@@ -86,7 +86,7 @@ def device_plan(plan: Plan) -> DevicePlan:
             f"`plan` is a run of {len(stages)} stages, and the device holds one; put the plan of each stage there that "
             f"begins a run, or compute indices on the host, with plan.batch_indices."
         )
-    (evaluator,) = stages
+    evaluator = stages[0]
     lines = evaluator.pools.lines
     if plan.num_items >= 2**31 or (lines is not None and len(lines.guide) >= 2**31):
         guide = "" if lines is None else f" and {len(plan.classes)} classes with item weights"
@@ -135,9 +135,9 @@ class EpochTables:
 def epoch_tables(device_plan: DevicePlan, seed: Any, epoch: Any = 0) -> EpochTables:
     """Compute what the batches of an epoch have in common, once, outside a loop over its steps.
 
-    `batch_indices` computes it anew for every batch, which costs O(C log U) for C classes and U chapters. The tables hold
-    the lines of all chapters, 28 bytes for each class and chapter; beyond 2**24 of these they hold what is the epoch's
-    own, and every batch computes the line of its chapter.
+    `batch_indices` computes it anew for every batch, which costs O(C log U) for C classes and U chapters. The tables
+    hold the lines of all chapters, 28 bytes for each class and chapter; beyond 2**24 of these they hold what is the
+    epoch's own, and every batch computes the line of its chapter.
 
     >>> import balanceidx as bx
     >>> import balanceidx_jax

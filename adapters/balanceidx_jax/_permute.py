@@ -47,8 +47,10 @@ class Domain:
 
     def take(self, index: jax.Array) -> "Domain":
         """Entries at the given positions; those that are alike for all serve every position."""
-        fields = (field if len(field) == 1 else field[index] for field in (self.high, self.low, self.last, self.rounds))
-        return Domain(*fields, self.counts, self.walks)
+        high, low, last, rounds = (
+            field if len(field) == 1 else field[index] for field in (self.high, self.low, self.last, self.rounds)
+        )
+        return Domain(high, low, last, rounds, self.counts, self.walks)
 
 
 class Key(NamedTuple):

@@ -26,7 +26,7 @@ class _BatchSampler(PlanState, BatchSampler):
     drop_last = True
 
     @property
-    def sampler(self) -> "_BatchSampler":
+    def sampler(self) -> "_BatchSampler":  # type: ignore[override]
         """Itself: trainers call `batch_sampler.sampler.set_epoch`."""
         return self
 
@@ -36,7 +36,7 @@ class _BatchSampler(PlanState, BatchSampler):
         return self
 
     @property
-    def batch_size(self) -> int:
+    def batch_size(self) -> int:  # type: ignore[override]
         """Indices in each list."""
         return self.local_batch_size
 

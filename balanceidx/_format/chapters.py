@@ -13,9 +13,7 @@ import numpy.typing as npt
 Int64 = npt.NDArray[np.int64]
 
 
-def levels_of(
-    steps: int, batch_size: int, cycle: int, cycle_draws: Sequence[int], passes: Sequence[int]
-) -> int:
+def levels_of(steps: int, batch_size: int, cycle: int, cycle_draws: Sequence[int], passes: Sequence[int]) -> int:
     """How often an epoch is halved: L, with U = 2**L chapters.
 
     Parameters
@@ -31,7 +29,7 @@ def levels_of(
     in_pass = {(n, size) for n, size in zip(cycle_draws, passes, strict=True) if n and size}
 
     def company(level: int) -> bool:
-        return 2 ** (2 * level + 1) >= 3 * steps or 2**level * cycle >= rarest_need
+        return 1 << (2 * level + 1) >= 3 * steps or (1 << level) * cycle >= rarest_need
 
     def reuse(level: int) -> bool:
         if 2**level >= steps:
@@ -39,7 +37,7 @@ def levels_of(
         longest = -(-steps // 2**level)
         return all(n * longest <= cycle * steps * size for n, size in in_pass)
 
-    level = 0
+    level: int = 0
     while not (company(level) and reuse(level)):
         level += 1
     while level and (2**level > steps or 2**level * len(drawn) > 4 * steps * batch_size):

@@ -13,12 +13,13 @@ the line the slots count up, so that all ranks get their part of a class with le
 import math
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from balanceidx._format.keys import CLASS_ORDER, SLOT_OFFSET, TIME_OFFSET, absorb, below, key
 from balanceidx._format.halving import Hierarchy, along, seated
+from balanceidx._format.keys import CLASS_ORDER, SLOT_OFFSET, TIME_OFFSET, absorb, below, key
 from balanceidx._format.layout import Layout
 
 Int64 = npt.NDArray[np.int64]
@@ -64,8 +65,15 @@ class Rows:
     def sort(self) -> tuple["Rows", Intp]:
         """The same rows in the order of their batches, and which row stood where."""
         order = np.lexsort((self.batch[:, 0], self.chapter[:, 0]))
-        arrays = (self.chapter, self.batch, self.length, self.slot_multiplier, self.slot_shift)
-        return Rows(*(array[order] for array in arrays), self.batch_size), order  # type: ignore[arg-type]
+        rows = Rows(
+            self.chapter[order],
+            self.batch[order],
+            self.length[order],
+            self.slot_multiplier[order],
+            self.slot_shift[order],
+            self.batch_size,
+        )
+        return rows, order
 
     def slots(self, places: Int64) -> Int64:
         """Slot of each place: shape (batches, ...)."""
@@ -149,7 +157,8 @@ class Deal:
         base -= quotient
         above -= quotient
         if int(length.max()) < 2**31:  # smaller tables are read faster
-            quotient, low, high, above = (table.astype(np.int32) for table in (quotient, low, high, above))
+            small: Any = [table.astype(np.int32) for table in (quotient, low, high, above)]
+            quotient, low, high, above = small
         lengths, which = np.unique(length, return_inverse=True)
         times = np.array([time_multiplier(g, batch_size) for g in lengths.tolist()], np.int64)
         slots = np.array([slot_multiplier(g, batch_size) for g in lengths.tolist()], np.int64)
@@ -251,11 +260,12 @@ class Deal:
             at: Intp = np.searchsorted(begin, seat, side="right")
             at -= 1
             return at
-        return self._owner[seat - begin[0]]
+        owner: Intp = self._owner[seat - begin[0]]
+        return owner
 
     @cached_property
     def _owner(self) -> npt.NDArray[np.intp]:
-        """Entry of the lines that holds each seat: cheaper than a search for every seat, where there are few a class."""
+        """Entry of the lines that holds each seat: cheaper than a search for each, where there are few a class."""
         begin = self.begin.reshape(-1)
         end = int(self.starts[-1]) * self.batch_size
         return np.repeat(np.arange(len(begin)), np.diff(begin, append=end))

@@ -76,7 +76,9 @@ class Evaluator:
     def freeze(self) -> None:
         """Make all arrays read-only."""
         pools = self.pools
-        for holder in (self, self.ledger, pools, pools.passes, pools.groups, pools.groups and pools.groups.passes, pools.lines):
+        groups = pools.groups
+        inner = None if groups is None else groups.passes
+        for holder in (self, self.ledger, pools, pools.passes, groups, inner, pools.lines):
             for value in vars(holder).values() if holder is not None else ():
                 if isinstance(value, np.ndarray):
                     value.flags.writeable = False

@@ -45,7 +45,7 @@ class Level:
 
 @dataclass(frozen=True)
 class Hierarchy:
-    """How the classes of a line are put in order: level by level, by the keys of their labels; the last has the classes."""
+    """How the classes of a line are put in order: level by level, by the keys of labels; the last has the classes."""
 
     levels: tuple[Level, ...]
 

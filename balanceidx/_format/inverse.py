@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -65,7 +67,7 @@ class Inverse:
         order = np.argsort(items, kind="stable")  # searches near each other share the cache
         wanted = items[order].astype(members.dtype)
         found = np.full(len(items), -1, np.int64)
-        for begin, end in zip(bounds[:-1], bounds[1:], strict=True):
+        for begin, end in pairwise(bounds):
             if begin < end:
                 at = np.searchsorted(members[begin:end], wanted) + begin
                 hit = members[np.minimum(at, end - 1)] == wanted
@@ -74,11 +76,12 @@ class Inverse:
         return found
 
     @cached_property
-    def _table(self) -> npt.NDArray[np.signedinteger]:  # type: ignore[type-arg]
+    def _table(self) -> npt.NDArray[np.signedinteger[Any]]:
         """Place of every item: made once, where classes are many or in groups."""
         members = self.pools.members
         assert members is not None
-        table = np.full(self.num_items, -1, np.int32 if len(members) <= 2**31 else np.int64)
+        compact: type[np.signedinteger[Any]] = np.int32 if len(members) <= 2**31 else np.int64
+        table: npt.NDArray[np.signedinteger[Any]] = np.full(self.num_items, -1, compact)
         table[members] = np.arange(len(members), dtype=table.dtype)
         return table
 
@@ -243,4 +246,5 @@ class Inverse:
         at = np.uint64(position)
         past = np.where(at > phase, at - phase, np.uint64(0))
         seats = past // step + (past % step > 0)
-        return np.minimum(seats, self.pools.passes.size[number]).astype(np.int64)
+        below: Int64 = np.minimum(seats, self.pools.passes.size[number]).astype(np.int64)
+        return below

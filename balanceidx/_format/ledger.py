@@ -96,7 +96,7 @@ class Ledger:
         if self._level and self.settlement is None:
             each = self.cycle_draws // self.cycle
             return each, each * epoch
-        first, last, draws, before = self._around(epoch)
+        first, _, draws, before = self._around(epoch)
         return draws[epoch - first], before[epoch - first]
 
     @cached_property

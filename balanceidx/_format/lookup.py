@@ -108,9 +108,7 @@ class Lookup:
         """Draws, items seen and items not yet seen of every class, before a step of an epoch."""
         pools, standing = self.evaluator.pools, self._standing(seed, epoch, step)
         sizes = np.diff(pools.offsets)
-        seen = np.array(
-            [self._seen(seed, c, int(draws)) for c, draws in enumerate(standing.first.tolist())], np.int64
-        )
+        seen = np.array([self._seen(seed, c, int(draws)) for c, draws in enumerate(standing.first.tolist())], np.int64)
         draws = standing.first.copy()
         if standing.deal is not None:
             begin = int(standing.deal.starts[standing.chapter])

@@ -49,7 +49,8 @@ class Domain(NamedTuple):
             return cls(*tables, rounds)
         place = inverse.reshape(-1)
         alike = (rounds == rounds[0]).all()
-        return cls(*(table[place] for table in tables), rounds[:1] if alike else rounds[place])
+        first, second, last = (table[place] for table in tables)
+        return cls(first, second, last, rounds[:1] if alike else rounds[place])
 
     @classmethod
     @lru_cache(maxsize=256)

@@ -10,6 +10,7 @@ has its turn is, by the kind of the pool,
 An *independent* pool draws hashed positions on the line instead: the textbook multinomial sampler.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -36,6 +37,9 @@ from balanceidx._format.weight_line import Lines
 
 Int64 = npt.NDArray[np.int64]
 Intp = npt.NDArray[np.intp]
+
+
+Find = Callable[[Intp, UInt64, UInt32], Int64]
 
 
 @dataclass(frozen=True)
@@ -149,7 +153,8 @@ class Pools:
 
     def seeded(self, seed: int) -> "SeededPools":
         """Tables of a seed: O(C)."""
-        return SeededPools(self, seed, _keys(seed, self.passes), _keys(seed, self.groups.passes) if self.groups else None)
+        groups = None if self.groups is None else _keys(seed, self.groups.passes)
+        return SeededPools(self, seed, _keys(seed, self.passes), groups)
 
 
 def _keys(seed: int, passes: Passes) -> State:
@@ -192,7 +197,8 @@ class SeededPools:
         passes, turns = pools.passes.split(classes, draws)
         turns = self.turn(classes, passes, turns)
         if pools.groups is None and pools.lines is None:
-            return pools.offsets[classes] + turns
+            plain: Int64 = pools.offsets[classes] + turns
+            return plain
         if len(classes) == 1:
             return self._places_of_one(int(classes[0]), passes, turns)
         places = pools.offsets[classes] + turns
@@ -208,10 +214,13 @@ class SeededPools:
             return self._on_lines(classes, passes, turns)
         if pools.groups is not None and pools.groups.begin[number] < pools.groups.begin[number + 1]:
             return self._in_groups(classes, passes, turns)
-        return pools.offsets[classes] + turns
+        places: Int64 = pools.offsets[classes] + turns
+        return places
 
     @staticmethod
-    def _replace(places: Int64, where: npt.NDArray[np.bool_], classes: Intp, passes: UInt64, turns: UInt32, find: Any) -> None:
+    def _replace(
+        places: Int64, where: npt.NDArray[np.bool_], classes: Intp, passes: UInt64, turns: UInt32, find: Find
+    ) -> None:
         chosen = np.flatnonzero(where)
         if len(chosen):
             places[chosen] = find(classes[chosen], passes[chosen], turns[chosen])

@@ -148,13 +148,14 @@ def bounds_of(
     """Fewest and most draws of every node in a cycle: its own, and those of all that is below."""
     least: list[list[int]] = []
     most: list[list[int | None]] = []
+    below_it: Nodes | None = None
     for level in reversed(levels):
         low = [steps * cycle * m for m in level.minima]
         high = [None if cap is None else cycle * cap for cap in level.caps]
-        if not least:
+        if below_it is None:
             low = [max(m, at_least) for m in low]
         else:
-            below = deeper.children(len(low))
+            below = below_it.children(len(low))
             low = [max(m, sum(least[0][c] for c in nodes)) for m, nodes in zip(low, below, strict=True)]
             high = [_least_of(own, [most[0][c] for c in nodes]) for own, nodes in zip(high, below, strict=True)]
         for c, share in enumerate(level.shares):
@@ -162,7 +163,7 @@ def bounds_of(
                 low[c], high[c] = 0, 0
         least.insert(0, low)
         most.insert(0, high)
-        deeper = level
+        below_it = level
     return least, most
 
 
@@ -203,8 +204,8 @@ def _check_bounds(
     need = sum(least[i] for i in drawn)
     if need > draws:
         raise ValueError(
-            f"the {len(drawn)} classes need at least {need} draws a cycle of {cycle} epochs (their minima, and 1 each), "
-            f"but it has {draws}; raise `epoch_size` or `batch_size`, or lower `{names.minima}`."
+            f"the {len(drawn)} classes need at least {need} draws a cycle of {cycle} epochs (minima, and 1 each), "
+            f"but a cycle has {draws}; raise `epoch_size` or `batch_size`, or lower `{names.minima}`."
         )
     limits = [most[i] for i in drawn]
     if None not in limits and sum(high or 0 for high in limits) < draws:
@@ -215,11 +216,18 @@ def _check_bounds(
         )
 
 
+def drawn_nodes(levels: Sequence[Nodes]) -> list[list[bool]]:
+    """Which nodes of every level are drawn: those with a share, below nodes with one."""
+    drawn, above = [], [True]
+    for level in levels:
+        above = [share > 0 and above[parent] for share, parent in zip(level.shares, level.parent, strict=True)]
+        drawn.append(above)
+    return drawn
+
+
 def check_minima(levels: Sequence[Nodes], names: Names) -> None:
     """Refuse a minimum for what is never drawn."""
-    drawn = [True]
-    for level in levels:
-        drawn = [share > 0 and drawn[parent] for share, parent in zip(level.shares, level.parent, strict=True)]
+    for level, drawn in zip(levels, drawn_nodes(levels), strict=True):
         for label, possible, low in zip(level.labels, drawn, level.minima, strict=True):
             if low and not possible:
                 raise ValueError(f"`{names.minima}` asks for label {label!r}, whose share in `target` is 0.")

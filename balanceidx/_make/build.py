@@ -103,11 +103,11 @@ def _pools(
     if weights is not None:
         lined = _uneven(weights, offsets) | independent
         lines = Lines.of(weights, offsets) if lined.any() else None
-    size = np.diff(offsets)
+    size: Int64 = np.diff(offsets)
     if not independent:
-        seats = [seats_of(n, cycle) for n in cycle_draws]
-        if max(seats) > _checks.MAX_POOL and lined.any():
-            raise ValueError(f"a class with item weights gets {max(seats)} draws an epoch; it can have 2**32.")
+        seats = np.array([seats_of(n, cycle) for n in cycle_draws], np.int64)
+        if lined.any() and int(seats.max()) > _checks.MAX_POOL:
+            raise ValueError(f"a class with item weights gets {seats.max()} draws an epoch; it can have 2**32.")
         size = np.where(lined, seats, size)
     groups = _groups(index, lined)
     if groups is not None:
@@ -134,11 +134,12 @@ def _groups(index: ClassIndex, lined: npt.NDArray[np.bool_]) -> Groups | None:
     counts = np.where(sizes > _checks.MAX_POOL, -(-sizes // _LARGE_GROUP), 0)
     begin = np.concatenate((np.zeros(1, np.int64), np.cumsum(counts)))
     numbers = np.arange(int(begin[-1])) - np.repeat(begin[:-1], counts)
-    starts = [i * n // g for n, g in zip(sizes.tolist(), counts.tolist(), strict=True) for i in range(g)]
-    ends = [(i + 1) * n // g for n, g in zip(sizes.tolist(), counts.tolist(), strict=True) for i in range(g)]
+    pieces = [(n, g, i) for n, g in zip(sizes.tolist(), counts.tolist(), strict=True) for i in range(g)]
+    first = np.array([i * n // g for n, g, i in pieces], np.int64)
+    last = np.array([(i + 1) * n // g for n, g, i in pieces], np.int64)
     offsets = np.repeat(index._offsets[:-1], counts)
     keys = chain(OF_GROUP, [np.repeat(index._keys, counts), numbers.astype(np.uint64)])
-    return _group_table(begin, offsets + np.array(starts), np.array(ends) - np.array(starts), keys)
+    return _group_table(begin, offsets + first, last - first, keys)
 
 
 def _group_table(begin: Int64, starts: Int64, sizes: Int64, keys: UInt64) -> Groups:

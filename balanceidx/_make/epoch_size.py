@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from balanceidx import _checks
-from balanceidx._make.apportion import Nodes, quotas
+from balanceidx._make.apportion import Nodes, drawn_nodes, quotas
 
 NAMES = ("dataset", "undersample", "oversample")
 
@@ -82,13 +82,15 @@ def _closed(levels: Sequence[Nodes], batch_size: int, last: int, limits: Sequenc
 def _searched(levels: Sequence[Nodes], batch_size: int, last: int, limits: Sequence[int], longest: bool) -> int:
     """With them: the quotas of every class rise with the length, so that bisection finds it; 0 or last + 1 if none."""
 
+    drawn = drawn_nodes(levels)[-1]
+
     def fits(steps: int) -> bool:
         amounts = quotas(levels, batch_size, steps)
         if amounts is None:
             return False
         if longest:
             return all(amount <= limit for amount, limit in zip(amounts, limits, strict=True))
-        return all(amount >= limit for amount, limit in zip(amounts, limits, strict=True) if amount)
+        return all(amount >= limit for amount, limit, is_drawn in zip(amounts, limits, drawn, strict=True) if is_drawn)
 
     def too_long(steps: int) -> bool:
         return quotas(levels, batch_size, steps) is None

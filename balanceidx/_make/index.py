@@ -174,7 +174,8 @@ class ClassIndex:
             offsets = before[groups.offsets]
             filled = np.diff(offsets) > 0
             number = np.concatenate((np.zeros(1, np.int64), np.cumsum(filled, dtype=np.int64)))
-            groups = GroupTable(number[groups.begin], np.append(offsets[:-1][filled], offsets[-1]), groups.keys[filled], groups.label_keys[filled])
+            ends = np.append(offsets[:-1][filled], offsets[-1])
+            groups = GroupTable(number[groups.begin], ends, groups.keys[filled], groups.label_keys[filled])
         index = ClassIndex.__new__(ClassIndex)
         index._set(
             self.classes,

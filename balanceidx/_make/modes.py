@@ -40,8 +40,8 @@ def ratio(
     target : str, mapping, array-like or target
         "natural", "balanced", "square_root" ("sqrt"), "effective_number"; {label: share}, or a pandas Series with the
         labels as its index; shares in the sorted order of the labels; or a target such as `Power(0.3)` or
-        `EffectiveNumber(0.99)`. Shares need not sum to 1. For a `Tree`: one name or target for every level, a tuple with
-        one target a level, or a nested mapping {label: {label: share}} that gives every class its share of the whole.
+        `EffectiveNumber(0.99)`. Shares need not sum to 1. For a `Tree`: one name or target for every level, a tuple
+        with one target a level, or a nested mapping {label: {label: share}} of the classes' shares of the whole.
     batch_size : int
         Items in a global batch, all ranks together.
     epoch_size : int or str

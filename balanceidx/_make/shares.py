@@ -29,8 +29,8 @@ def levels_of(
     if max_repeats is not None:
         caps[-1] = [math.floor(max_repeats * n) for n in sizes[-1]]
     return [
-        Nodes([path[0] if len(path) == 1 else path for path in level], *rest)
-        for level, *rest in zip(names, parents, shares, minima, caps, strict=True)
+        Nodes([path[0] if len(path) == 1 else path for path in level], above, share, low, high)
+        for level, above, share, low, high in zip(names, parents, shares, minima, caps, strict=True)
     ]
 
 
@@ -91,7 +91,8 @@ def _tree_shares(
                 own = {label: goal[label] for label in labels if label in goal}
             elif not isinstance(goal, str) and not callable(getattr(goal, "shares", None)):
                 raise TypeError(
-                    f"`target` for a level of a tree must be a name, a {{label: share}} mapping or a target, not {goal!r}."
+                    f"`target` for a level of a tree must be a name, a {{label: share}} mapping or a target, not "
+                    f"{goal!r}."
                 )
             for c, share in zip(siblings, _flat_shares(own, labels, [n[c] for c in siblings]), strict=True):
                 of_level[c] = share
@@ -118,8 +119,9 @@ def _shares_of_leaves(
             return
         if not isinstance(part, Mapping):
             raise TypeError(
-                f"`target` gives {path[-1]!r} the share {part!r}, but the tree has {len(names)} levels: nest the mapping "
-                f"down to the classes, or give one target a level as a tuple, such as ({{label: share}}, 'natural')."
+                f"`target` gives {path[-1]!r} the share {part!r}, but the tree has {len(names)} levels: nest the "
+                f"mapping down to the classes, or give one target a level as a tuple, such as ({{label: share}}, "
+                f"'natural')."
             )
         for label, below in part.items():
             walk(below, (*path, label))
@@ -160,7 +162,9 @@ def _minima(
             minima[depth][number[depth][path]] = _minimum(argument, label, m)
     for level in minima:
         if sum(level) > batch_size:
-            raise ValueError(f"`{argument}` asks for {sum(level)} items in every batch, but `batch_size` is {batch_size}.")
+            raise ValueError(
+                f"`{argument}` asks for {sum(level)} items in every batch, but `batch_size` is {batch_size}."
+            )
     return minima
 
 

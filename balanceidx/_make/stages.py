@@ -78,8 +78,8 @@ def _check(first: int, plan: Any, zero: Plan) -> None:
     for name in ("batch_size", "steps_per_epoch"):
         if getattr(plan, name) != getattr(zero, name):
             raise ValueError(
-                f"`plans[{first}]` has `{name}` {getattr(plan, name)}, the first stage has {getattr(zero, name)}; a run "
-                f"keeps both. With items added, give `epoch_size={zero.steps_per_epoch * zero.batch_size}`."
+                f"`plans[{first}]` has `{name}` {getattr(plan, name)}, the first stage has {getattr(zero, name)}; a "
+                f"run keeps both. With items added, give `epoch_size={zero.steps_per_epoch * zero.batch_size}`."
             )
     depths = [len(one._evaluator.ledger.hierarchy.levels) for one in (plan, zero)]
     if depths[0] != depths[1]:
@@ -214,7 +214,9 @@ class _Run:
         if not self.later:
             return zero
         classes = _all_classes(self.labels)
-        numbers = [_positions(classes, labels)[number] for labels, number in zip(self.labels, self.numbers, strict=True)]
+        numbers = [
+            _positions(classes, labels)[number] for labels, number in zip(self.labels, self.numbers, strict=True)
+        ]
         sizes = np.zeros(len(classes), np.int64)
         for plan in self.plans:
             sizes[_positions(classes, plan.classes)] = plan.sizes
@@ -318,9 +320,7 @@ def _groups_of(lists: Sequence[MemberList], offsets: Int64) -> Groups | None:
         return None
     begin = np.concatenate((np.zeros(1, np.int64), np.cumsum(counts)))
     sizes = np.concatenate([groups.sizes for groups in nested if groups is not None])
-    within = np.concatenate(
-        [np.cumsum(groups.sizes) - groups.sizes for groups in nested if groups is not None]
-    )
+    within = np.concatenate([np.cumsum(groups.sizes) - groups.sizes for groups in nested if groups is not None])
     starts = np.repeat(offsets[:-1], counts) + within
     keys = np.concatenate([one.group_keys for one, groups in zip(lists, nested, strict=True) if groups is not None])
     first = np.repeat(np.array([one.first_pass for one in lists], np.uint64), counts)

@@ -79,7 +79,8 @@ def weighted(weights: Any, *, batch_size: int, epoch_size: int | str = "dataset"
 def _on_one_line(weights: Float64, batch_size: int, epoch_size: int | str, independent: bool) -> Plan:
     """Plan in which all items of positive weight are one class."""
     positive = weights > 0
-    members = np.flatnonzero(positive).astype(np.int32 if len(weights) <= 2**31 else np.int64)
+    compact: type[np.signedinteger[Any]] = np.int32 if len(weights) <= 2**31 else np.int64
+    members: npt.NDArray[np.signedinteger[Any]] = np.flatnonzero(positive).astype(compact)
     if len(members) >= _checks.MAX_POOL:
         raise ValueError(f"`weights` has {len(members)} positive entries; the stream format allows fewer than 2**32.")
     classes = np.array(["all items"])
