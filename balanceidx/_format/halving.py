@@ -94,11 +94,12 @@ class Hierarchy:
 
 
 def along(values: Int64, order: Intp) -> Int64:
-    """Values of every row in the order of the row."""
+    """Values of every row, or of one for all, in the order of the row; an order may leave classes out."""
+    values = np.broadcast_to(values, (len(order), values.shape[1]))
     if values.shape[1] < _LONG_ROW:
         return np.take_along_axis(values, order, 1)
     taken = np.empty(order.shape, values.dtype)
-    for row, at, out in zip(np.broadcast_to(values, order.shape), order, taken, strict=True):
+    for row, at, out in zip(values, order, taken, strict=True):
         np.take(row, at, out=out)
     return taken
 
