@@ -12,6 +12,7 @@ from functools import cache
 import numpy as np
 
 from balanceidx._format import keys, permutation
+from balanceidx._format.halving import Hierarchy
 from balanceidx._format.keys import State
 
 Permuter = Callable[[int, int, int], np.ndarray]
@@ -36,16 +37,20 @@ def _one_bit_apart(i):
     mask = flipped << (pair % 32)
     which = pair // 32 % 3
     flips = [np.where(which == word, mask, 0) for word in range(3)]
-    return fold(pair, flips[0], keys.POOL, flips[1] ^ 3, 0, flips[2])
+    return fold(pair, flips[0], keys.POOL, 0, flips[1] ^ 3, 0, flips[2])
 
 
 # What two consecutive keys may differ in. Word orders are those of docs/stream-format.md, section 2.
 SCHEDULES: dict[str, Schedule] = {
-    "seeds": lambda i: fold(i, 0, keys.POOL, 0, 0, 0),
-    "seeds, high word": lambda i: fold(0, i, keys.POOL, 0, 0, 0),
-    "passes": lambda i: fold(7, 0, keys.POOL, 3, 0, i),
-    "classes": lambda i: fold(7, 0, keys.POOL, i, 0, 1),
-    "epochs": lambda i: fold(7, 0, keys.CLASS_ORDER, i),
+    "seeds": lambda i: fold(i, 0, keys.POOL, 0, 0, 0, 0),
+    "seeds, high word": lambda i: fold(0, i, keys.POOL, 0, 0, 0, 0),
+    "passes": lambda i: fold(7, 0, keys.POOL, 0, 3, 0, i),
+    "classes": lambda i: fold(7, 0, keys.POOL, 0, i, 0, 1),
+    "labels of 64 bits": lambda i: fold(7, 0, keys.POOL, i, 3, 0, 1),
+    "epochs": lambda i: fold(7, 0, keys.CLASS_ORDER, i, 0),
+    "chapters": lambda i: fold(7, 0, keys.CLASS_ORDER, 5, i),
+    "nodes of an epoch": lambda i: fold(7, 0, keys.EPOCH_NODE, 5, 9, i),
+    "nodes of cycles": lambda i: fold(0, 0, keys.CYCLE_NODE, 1024 * (i // 1023), 5, i % 1023),
     "steps": lambda i: fold(7, 0, keys.BLOCK_ORDER, 5, i, 0),
     "steps and blocks": lambda i: fold(7, 0, keys.BLOCK_ORDER, 5, i // 8, i % 8),
     "one bit apart": _one_bit_apart,
@@ -101,6 +106,16 @@ def network(schedule: Schedule, rounds: int | None = None) -> Permuter:
             return permutation.permute(np.repeat(places[:, None], count, axis=1), domain, key).T
         key = State(key.u[:, None], key.v[:, None])
         return permutation.permute(np.repeat(places[None, :], count, axis=0), domain, key)
+
+    return permuter
+
+
+def lines(schedule: Schedule) -> Permuter:
+    """The order of n classes in lines, with keys in the order of a schedule."""
+
+    def permuter(n: int, first: int, count: int) -> np.ndarray:
+        hierarchy = Hierarchy.of([np.arange(n, dtype=np.uint64)], [np.zeros(n, np.intp)])
+        return hierarchy.order(schedule(np.arange(first, first + count))).astype(np.uint32)
 
     return permuter
 

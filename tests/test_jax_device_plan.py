@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 import balanceidx as bx
 import balanceidx_jax as bj
-from balanceidx._format import keys, permutation
+from balanceidx._format import permutation
 from balanceidx_jax._device_plan import DevicePlan
 from strategies import cases, epochs, layouts, seeds
 

@@ -24,6 +24,7 @@ from generators import (
     fisher_yates,
     fold,
     kept_difference,
+    lines,
     network,
     places_to_see,
     radices,
@@ -79,6 +80,12 @@ def plan_epochs(n, first, count):
     return np.stack([plan.epoch_indices(11, epoch=first + i, order="dealt") for i in range(count)])
 
 
+def plan_groups(n, first, count):
+    """The passes through n groups of one item."""
+    plan = bx.stratified(np.zeros(n, int), batch_size=n, epoch_size=n * count, groups=np.arange(n))
+    return plan.epoch_indices(first, order="dealt").reshape(count, n)
+
+
 def plan_seeds(n, first, count):
     """The first pass of consecutive seeds."""
     plan = bx.stratified(np.zeros(n, int), batch_size=n)
@@ -86,11 +93,18 @@ def plan_seeds(n, first, count):
 
 
 @pytest.mark.parametrize(
-    ("passes", "places"), [(plan_passes, PLACES), (plan_epochs, PLACES / 25), (plan_seeds, PLACES / 25)]
+    ("passes", "places"),
+    [(plan_passes, PLACES), (plan_groups, PLACES), (plan_epochs, PLACES / 25), (plan_seeds, PLACES / 25)],
 )
 def test_passes_of_a_plan_are_random_and_independent(passes, places):
     assert_random(battery_of(passes, (4, 6, 16, 100), places))
     assert_random(battery_of(between_neighbours(passes), (6, 16, 100), places / 2))
+
+
+@pytest.mark.parametrize("schedule", ["epochs", "chapters", "nodes of an epoch", "nodes of cycles", "seeds"])
+def test_orders_of_lines_are_random_and_independent(schedule):
+    assert_random(battery_of(lines(SCHEDULES[schedule]), places=PLACES / 2))
+    assert_random(battery_of(between_neighbours(lines(SCHEDULES[schedule])), (6, 16, 100), PLACES / 2))
 
 
 def test_control_passes():
@@ -262,7 +276,9 @@ def test_words_of_the_control_pass_and_bad_ones_fail():
 AVALANCHES = {
     "seed": lambda w: fold(w[:, 0], w[:, 1], keys.BLOCK_ORDER, 0, 0, 0),
     "epoch, step, block": lambda w: fold(7, 0, keys.BLOCK_ORDER, w[:, 0], w[:, 1], w[:, 2]),
-    "class, pass": lambda w: fold(7, 0, keys.POOL, w[:, 0], w[:, 1], w[:, 2]),
+    "class, pass": lambda w: fold(7, 0, keys.POOL, w[:, 0], w[:, 1], 0, w[:, 2]),
+    "epoch, level, node": lambda w: fold(7, 0, keys.EPOCH_NODE, w[:, 0], w[:, 1], w[:, 2]),
+    "epoch, chapter, label": lambda w: fold(7, 0, keys.CLASS_ORDER, w[:, 0], w[:, 1], 0, w[:, 2]),
     "epoch, draw": lambda w: fold(7, 0, keys.INDEPENDENT, w[:, 0], w[:, 1], w[:, 2], 0),
 }
 
@@ -291,7 +307,8 @@ GRIDS = {
     "low and high words of seeds": lambda i, j: fold(i, j, keys.CLASS_ORDER, 0),
     "epochs and steps": lambda i, j: fold(7, 0, keys.BLOCK_ORDER, i, j, 0),
     "steps and blocks": lambda i, j: fold(7, 0, keys.BLOCK_ORDER, 1, i, j),
-    "classes and passes": lambda i, j: fold(7, 0, keys.POOL, i, 0, j),
+    "classes and passes": lambda i, j: fold(7, 0, keys.POOL, 0, i, 0, j),
+    "chapters and labels": lambda i, j: fold(7, 0, keys.CLASS_ORDER, 5, i, 0, j),
     "epochs and draws": lambda i, j: fold(7, 0, keys.INDEPENDENT, i, 0, j, 0),
 }
 
@@ -327,7 +344,7 @@ def test_below_is_uniform(n):
         share = np.array([-(-(i + 1) * n // cells) - -(-i * n // cells) for i in range(cells)]) / n
         return both_tails(seen, share * count)
 
-    ours = [keys.below(keys.State(u[i : i + 1], v[i : i + 1]), n) for i in range(count)]
+    ours = keys.below(keys.State(u, v), n).tolist()
     assert spread(ours) > PASS
     generator = np.random.default_rng(7)
     assert spread(generator.integers(0, n, count).tolist()) > PASS

@@ -68,7 +68,7 @@ def build(
     names = Names(minima)
     check_minima(levels, names)
     limits = _limits(index, weights, weights_name) if searched_for(epoch_size) else None
-    steps = steps_per_epoch(epoch_size, batch_size, index.num_items, levels, limits)
+    steps = steps_per_epoch(epoch_size, batch_size, index.num_items, levels, limits, names)
     cycle = cycle_of(steps * batch_size)
     cycle_draws = apportion_cycle(levels, batch_size, steps, cycle, names)
     pools = _pools(index, weights, independent, cycle_draws, cycle)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from balanceidx import _checks
-from balanceidx._make.apportion import Nodes, drawn_nodes, quotas
+from balanceidx._make.apportion import Names, Nodes, apportion_cycle, drawn_nodes, quotas
 
 NAMES = ("dataset", "undersample", "oversample")
 
@@ -20,7 +20,12 @@ class Limits:
 
 
 def steps_per_epoch(
-    epoch_size: object, batch_size: int, num_items: int, levels: Sequence[Nodes], limits: Limits | None
+    epoch_size: object,
+    batch_size: int,
+    num_items: int,
+    levels: Sequence[Nodes],
+    limits: Limits | None,
+    names: Names | None = None,
 ) -> int:
     """Resolve `epoch_size` to a number of full batches.
 
@@ -28,6 +33,8 @@ def steps_per_epoch(
     ----------
     limits : Limits or None
         Needed where the epoch is searched for: `epoch_size` "undersample" or "oversample".
+    names : Names, optional
+        What the user calls the arguments from which minima come.
     """
     if not isinstance(epoch_size, str):
         size = _checks.integer("epoch_size", epoch_size, 1, 2**63)
@@ -44,6 +51,7 @@ def steps_per_epoch(
     if epoch_size == "undersample":
         steps = search(levels, batch_size, last, limits.most, longest=True)
         if not steps:
+            apportion_cycle(levels, batch_size, 1, 1 << 10, names or Names())  # says what is wrong with the bounds
             raise ValueError(
                 f"`epoch_size` 'undersample' leaves less than one batch: no epoch of full batches of {batch_size} is "
                 f"free of repeated items under these shares; lower `batch_size` or give `epoch_size` as an integer."
@@ -51,6 +59,7 @@ def steps_per_epoch(
         return steps
     steps = search(levels, batch_size, last, limits.fewest, longest=False)
     if not 0 < steps <= last:
+        apportion_cycle(levels, batch_size, 1, 1 << 10, names or Names())
         raise ValueError(
             "`epoch_size` 'oversample' cannot be met: no epoch in which every item appears fits the caps and the "
             "limit of 2**40 draws; raise `max_repeats` or give `epoch_size` as an integer."

@@ -104,8 +104,8 @@ def test_counters_run_on_so_that_every_list_stays_level():
     for epoch in range(12):
         used += np.bincount(run.epoch_indices(5, epoch=epoch), minlength=len(LABELS))
         alone += np.bincount(plans[epoch].epoch_indices(5, epoch=0), minlength=len(LABELS))
-        assert all(np.ptp(used[LABELS == c]) <= 1 for c in range(3))
-    assert any(np.ptp(alone[LABELS == c]) > 1 for c in range(3)), "the control: plans that start anew"
+        assert all(np.ptp(used[c == LABELS]) <= 1 for c in range(3))
+    assert any(np.ptp(alone[c == LABELS]) > 1 for c in range(3)), "the control: plans that start anew"
 
 
 def test_added_items_get_their_share_and_old_ones_go_on():

@@ -44,11 +44,11 @@ def test_a_thousand_distinct_weights_are_classes_and_two_thousand_a_line():
 @given(cases("weighted"), seeds)
 def test_draws_of_plain_weights_are_in_proportion(case, seed):
     weights, plan = np.asarray(case.arguments["weights"]), case.plan
-    used = np.bincount(plan.epoch_indices(seed), minlength=len(weights))
+    used = plan.uses(np.arange(len(weights)), seed, until=(64, 0))
     scaled = weights / weights.max()
-    expected = plan.steps_per_epoch * plan.batch_size * scaled / scaled.sum()
-    # Epoch 0 starts with a new pass in every class, so items are floor or ceil whichever way they are dealt.
-    assert (used >= np.floor(expected - 1e-6)).all() and (used <= np.ceil(expected + 1e-6)).all()
+    expected = 64 * plan.steps_per_epoch * plan.batch_size * scaled / scaled.sum()
+    # Whole passes give floor or ceil; the open one, and the draws of a class in its cycle, make the rest.
+    assert np.abs(used - expected).max() <= 5
 
 
 @pytest.mark.parametrize("few", [True, False])

@@ -172,7 +172,8 @@ BAD_PLANS = {
     "minimum without a share": (lambda: bx.ratio(HALF, {0: 1, 1: 0}, batch_size=4, min_per_batch={1: 1}), ValueError,
                                 "`min_per_batch` asks for label 1, whose share in `target` is 0."),
     "minima leave no seat": (lambda: bx.ratio(HALF, batch_size=4, min_per_batch={0: 4}), ValueError,
-                             "the 2 classes need at least 21 draws an epoch (their minima, and 1 each), but an epoch has 20"),
+                             "the 2 classes need at least 20481 draws a cycle of 1024 epochs (minima, and 1 each), but a cycle "
+                             "has 20480;"),
     "min_positives without a mapping": (lambda: bx.min_positives(HALF, 3, batch_size=4), TypeError,
                                         "`minimum` must be a mapping such as {label: 4}, not 3."),
     "min_positives of nothing": (lambda: bx.min_positives(HALF, {}, batch_size=4), TypeError,
@@ -185,15 +186,15 @@ BAD_PLANS = {
                                  "`minimum[1]` must be an integer, not float 0.5."),
     "min_positives of an unknown label": (lambda: bx.min_positives(HALF, {7: 1}, batch_size=4), ValueError,
                                           "names label 7, which no item has; the labels are 0, 1."),
-    "more classes than draws": (lambda: bx.ratio(list(range(20)), batch_size=4, epoch_size=16), ValueError,
-                                "the 20 classes need at least 20 draws an epoch (their minima, and 1 each), but an epoch has "
-                                "16; raise `epoch_size` or `batch_size`, or lower `min_per_batch`."),
+    "more classes than draws": (lambda: bx.ratio(list(range(5000)), batch_size=4, epoch_size=4), ValueError,
+                                "the 5000 classes need at least 5000 draws a cycle of 1024 epochs (minima, and 1 each), but a "
+                                "cycle has 4096; raise `epoch_size` or `batch_size`, or lower `min_per_batch`."),
     "cap below a minimum": (lambda: bx.ratio(HALF, batch_size=4, min_per_batch={1: 3}, max_repeats=1.25), ValueError,
                             "`max_repeats` allows label 1 at most 12 draws an epoch, below its minimum of 15"),
     "cap of nothing": (lambda: bx.ratio(HALF, batch_size=4, max_repeats=0.01), ValueError,
                        "`max_repeats` allows label 0 at most 0 draws an epoch, below its minimum of 1"),
     "all capped": (lambda: bx.ratio(HALF, batch_size=4, max_repeats=0.9), ValueError,
-                   "`max_repeats` caps all classes together at 18 draws, below the 20 draws of an epoch"),
+                   "`max_repeats` caps all classes together at 18 draws an epoch, below the 20 draws that it has"),
     "cap zero": (lambda: bx.ratio(HALF, batch_size=4, max_repeats=0), ValueError,
                  "`max_repeats` must be a positive finite number, not 0."),
     "cap NaN": (lambda: bx.ratio(HALF, batch_size=4, max_repeats=float("nan")), ValueError, "number, not nan."),
@@ -245,11 +246,13 @@ def test_bad_plans(name):
 
 
 @pytest.mark.parametrize("make", [bx.stratified, bx.min_positives])
-def test_minima_of_pandas_are_refused_by_name(make):
+def test_minima_of_pandas_are_read_by_label(make):
     pandas = pytest.importorskip("pandas")
     name = "minimum" if make is bx.min_positives else "min_per_batch"
-    with pytest.raises(TypeError, match=f"`{name}` must be a mapping"):
-        make(HALF, **{name: pandas.Series({0: 1, 1: 1})}, batch_size=4)
+    plan = make(HALF, **{name: pandas.Series({1: 3, 0: 0})}, batch_size=4)
+    assert plan.fingerprint == make(HALF, **{name: {1: 3}}, batch_size=4).fingerprint
+    with pytest.raises(ValueError, match=f"`{name}` names label 7, which no item has"):
+        make(HALF, **{name: pandas.Series({7: 1})}, batch_size=4)
 
 
 def test_a_target_has_no_place_in_stratified():

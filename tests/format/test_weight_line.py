@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from balanceidx._line import Lines, _multiply_shift_62
+from balanceidx._format.weight_line import Lines, _multiply_shift_62
 
 positive = st.one_of(
     st.floats(0.1, 10), st.floats(5e-324, 1.7e308, allow_nan=False), st.sampled_from([5e-324, 1.0, 1.7e308])

@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import balanceidx as bx
-from balanceidx import _mixing, _plan
-from balanceidx._deal import EpochDeal, Layout
+from balanceidx._format import deal, evaluate, keys, permutation
+from balanceidx._format.layout import Layout
 from strategies import cases, divisors, epochs, layouts, seeds
 
 ORDERS = ("shuffled", "dealt")
@@ -85,8 +85,8 @@ def test_the_shuffled_order_permutes_every_block_by_its_own_key(blocks):
         plan.epoch_indices(4, epoch=2, blocks=blocks, order=order).reshape(10, blocks, -1) for order in ORDERS
     )
     length = 300 // blocks
-    deal = EpochDeal.of(plan.draws_per_epoch, 10, seed=4, epoch=2)
-    slots = deal.slot_numbers(deal.batches(0, 10), Layout.of(300, 0, 1, blocks))
+    table = plan._evaluator.deal_at(4, 2, 0)
+    slots = table.rows(0, 10).slot_numbers(Layout.of(300, 0, 1, blocks))
     places = np.arange(length, dtype=np.uint32)
     seen = set()
     for step in range(10):
@@ -109,7 +109,7 @@ def test_the_class_loop_and_the_slot_look_up_agree(data, case):
     found = {}
     for path, draws_per_class in (("loop", 0), ("look-up", 2**62)):
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(_plan, "_DRAWS_PER_CLASS", draws_per_class)
+            patch.setattr(evaluate, "_DRAWS_PER_CLASS", draws_per_class)
             found[path] = plan.epoch_indices(**call)
     assert (found["loop"] == found["look-up"]).all()
     assert (found["loop"] == plan.epoch_indices(**call)).all()
@@ -122,16 +122,16 @@ def test_chunk_sizes_change_no_value(data, case, draws_per_class, at_once, chunk
     call = data.draw(calls(plan), "call")
     whole = plan.epoch_indices(**call)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_plan, "_DRAWS_PER_CLASS", draws_per_class)
-        patch.setattr(_plan, "_DRAWS_AT_ONCE", at_once)
-        patch.setattr(_mixing, "CHUNK", chunk)
+        patch.setattr(evaluate, "_DRAWS_PER_CLASS", draws_per_class)
+        patch.setattr(evaluate, "_DRAWS_AT_ONCE", at_once)
+        patch.setattr(permutation, "CHUNK", chunk)
         assert (plan.epoch_indices(**call) == whole).all()
 
 
 def test_the_paths_are_both_taken_without_a_patch(monkeypatch):
     looked_up = []
-    original = _plan.EpochDeal.places
-    monkeypatch.setattr(_plan.EpochDeal, "places", lambda *a: looked_up.append(1) or original(*a))
+    original = deal.Deal.places
+    monkeypatch.setattr(deal.Deal, "places", lambda *a: looked_up.append(1) or original(*a))
     plan = bx.ratio(np.arange(10_000) % 2, batch_size=100)
     plan.batch_indices(0, 0)
     assert looked_up == [1]
@@ -141,7 +141,7 @@ def test_the_paths_are_both_taken_without_a_patch(monkeypatch):
 
 def test_more_draws_than_are_evaluated_at_once():
     plan = bx.ratio(np.arange(600_000) % 3, batch_size=1000)
-    assert plan.steps_per_epoch * plan.batch_size > 2 * _plan._DRAWS_AT_ONCE
+    assert plan.steps_per_epoch * plan.batch_size > 2 * evaluate._DRAWS_AT_ONCE
     whole = plan.epoch_indices(7).reshape(600, 1000)
     for step in (0, 261, 262, 263, 523, 524, 525, 599):
         assert (plan.batch_indices(7, step) == whole[step]).all()
@@ -158,7 +158,8 @@ def test_the_largest_epochs(weights):
     plan = bx.ratio([0] * 100 + [1] * 20, "natural", batch_size=batch_size, epoch_size=batch_size * (2**32 - 1),
                     item_weights=weights)  # fmt: skip
     last = plan.steps_per_epoch - 1
-    for epoch in (0, 2**32 - 1):
+    draws = plan.steps_per_epoch * batch_size
+    for epoch in (0, min(2**32, 2**63 // draws) - 2):
         for step in (0, last // 3, last):
             batch = plan.batch_indices(2**64 - 1, step, epoch=epoch)
             assert ((batch >= 0) & (batch < 120)).all()
@@ -168,17 +169,15 @@ def test_the_largest_epochs(weights):
     assert (tail[-batch_size:] == plan.batch_indices(0, last)).all()
 
 
-def test_pass_number_2_to_the_64_is_reached_without_a_warning():
-    # The last draw of this epoch is number 2**64 - 1 of a class of one item.
+def test_a_run_ends_before_its_draws_pass_63_bits():
+    # The last draw of the last epoch is number 2**63 - 2**37 - 1 of a class of one item.
     plan = bx.ratio([0], batch_size=64, epoch_size=2**37)
-    epoch = 2**64 // 2**37 - 1
-    for step in (0, plan.steps_per_epoch - 1, _step_of_last_batch(plan, epoch)):
+    epoch = 2**63 // 2**37 - 2
+    for step in (0, plan.steps_per_epoch - 1):
         assert plan.batch_indices(0, step, epoch=epoch).tolist() == [0] * 64
-
-
-def _step_of_last_batch(plan: bx.Plan, epoch: int) -> int:
-    deal, _ = plan._tables.get(plan, 0, epoch)
-    return (deal.steps - 1 - deal.time_offset) * pow(deal.time_multiplier, -1, deal.steps) % deal.steps
+    assert plan.uses([0], 0, until=(epoch, plan.steps_per_epoch)).tolist() == [2**63 - 2**37]
+    with pytest.raises(ValueError, match=r"`epoch` \(=67108863\) is too late for epochs of 137438953472 draws"):
+        plan.batch_indices(0, 0, epoch=epoch + 1)
 
 
 # ---- a plan is a value ---------------------------------------------------------------------------------------------
@@ -192,7 +191,7 @@ def test_a_plan_cannot_be_changed():
     with pytest.raises(dataclasses.FrozenInstanceError):
         plan.batch_size = 6
     with pytest.raises(ValueError, match="read-only"):
-        plan.draws_per_epoch[0] = 99
+        plan.sizes[0] = 99
     with pytest.raises(ValueError, match="read-only"):
         plan.classes[0] = 99
     labels[:], weights[:] = 0, 0.0  # the caller's arrays are not the plan's
@@ -204,7 +203,8 @@ def test_a_plan_cannot_be_changed():
 @pytest.mark.parametrize("again", [copy.copy, copy.deepcopy, lambda plan: pickle.loads(pickle.dumps(plan))])
 def test_a_copy_of_a_plan_cannot_be_changed_either(again):
     plan = again(bx.ratio([0, 0, 1, 1, 1, 2], batch_size=3, item_weights=[1.0, 2.0, 1.0, 3.0, 1.0, 1.0]))
-    for holder in (plan, plan._pools, plan._pools.lines):
+    evaluator = plan._evaluator
+    for holder in (plan, evaluator.ledger, evaluator.pools, evaluator.pools.passes, evaluator.pools.lines):
         arrays = [value for value in vars(holder).values() if isinstance(value, np.ndarray)]
         assert arrays and not any(array.flags.writeable for array in arrays)
 
@@ -255,7 +255,8 @@ def test_arguments_are_left_as_they_were():
 def test_attributes_describe_the_plan():
     plan = bx.ratio(["b"] * 30 + ["a"] * 70, batch_size=20)
     assert plan.classes.tolist() == ["a", "b"]
-    assert plan.draws_per_epoch.tolist() == [50, 50] and plan.draws_per_epoch.dtype == np.int64
+    assert plan.draws(0).tolist() == [50, 50] and plan.draws(0).dtype == np.int64
+    assert plan.draws_per_epoch.tolist() == [50.0, 50.0] and plan.shares.tolist() == [0.5, 0.5]
     assert (plan.batch_size, plan.steps_per_epoch, plan.num_items) == (20, 5, 100)
     assert repr(plan) == (
         f"Plan(batch_size=20, steps_per_epoch=5, num_items=100, classes=2, fingerprint={plan.fingerprint!r})"
@@ -361,8 +362,8 @@ BAD_CALLS = [
     ({"seed": None}, TypeError, "`seed` must be an integer, not NoneType None."),
     ({"seed": "7"}, TypeError, "`seed` must be an integer, not str '7'."),
     ({"seed": np.array([1, 2])}, TypeError, "`seed` must be one integer, not ndarray."),
-    ({"order": "random"}, ValueError, "`order` must be 'shuffled' or 'dealt', not 'random'."),
-    ({"order": None}, ValueError, "`order` must be 'shuffled' or 'dealt', not None."),
+    ({"order": "random"}, ValueError, "`order` must be 'shuffled', 'dealt' or 'by_class', not 'random'."),
+    ({"order": None}, ValueError, "`order` must be 'shuffled', 'dealt' or 'by_class', not None."),
 ]  # fmt: skip
 
 
@@ -396,7 +397,7 @@ def test_a_bad_range_is_refused(start, stop, error, text):
 
 
 def test_an_order_that_is_no_string_is_refused_by_name():
-    with pytest.raises((TypeError, ValueError), match="`order` must be 'shuffled' or 'dealt'"):
+    with pytest.raises((TypeError, ValueError), match="`order` must be 'shuffled', 'dealt' or 'by_class'"):
         PLAN.batch_indices(0, 0, order=np.array(["shuffled", "dealt"]))
 
 
