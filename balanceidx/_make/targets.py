@@ -28,7 +28,7 @@ class Target(Protocol):
     >>> class Log:
     ...     def shares(self, sizes):
     ...         return [n.bit_length() for n in sizes]
-    >>> bx.ratio([0] * 127 + [1] * 7, Log(), batch_size=10, epoch_size=100).draws_per_epoch.tolist()
+    >>> bx.ratio([0] * 127 + [1] * 7, Log(), batch_size=10, epoch_size=100).draws(0).tolist()
     [70, 30]
     """
 
