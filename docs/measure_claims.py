@@ -12,7 +12,8 @@ import torch
 from torch.utils.data import DistributedSampler, RandomSampler, WeightedRandomSampler
 
 import balanceidx as bx
-from balanceidx._deal import EpochDeal
+from balanceidx._format.deal import Deal
+from balanceidx._format.halving import Hierarchy
 from balanceidx_torch import weighted_sampler
 
 Array = npt.NDArray[np.int64]
@@ -111,6 +112,13 @@ def smoothness() -> str:
     )
 
 
+def one_chapter(draws: Array, steps: int, seed: int, epoch: int) -> Deal:
+    """The deal of an epoch that is one chapter."""
+    hierarchy = Hierarchy.of([np.arange(len(draws), dtype=np.uint64)], [np.zeros(len(draws), np.intp)])
+    before, starts = np.zeros((1, len(draws)), np.int64), np.array([0, steps])
+    return Deal.of(hierarchy, draws[None], before, starts, seed, epoch, 0)
+
+
 def farthest(plans: int, most_steps: int, most_classes: int) -> tuple[float, float]:
     """Largest distance over random plans, in our order of the batches and in a random one."""
     generator = np.random.default_rng(0)
@@ -119,11 +127,12 @@ def farthest(plans: int, most_steps: int, most_classes: int) -> tuple[float, flo
         steps, batch_size, count = (int(generator.integers(1, most + 1)) for most in (most_steps, 256, most_classes))
         cuts = np.sort(generator.integers(0, steps * batch_size + 1, count - 1))
         draws = np.diff(cuts, prepend=0, append=steps * batch_size)
-        deal = EpochDeal.of(draws, steps, seed=int(generator.integers(2**63)), epoch=int(generator.integers(100)))
-        for which, order in enumerate((deal.batches(0, steps), generator.permutation(steps))):
-            seats_below = deal.quotient[:, None] + (order < deal.remainder[:, None])  # in each batch, as it is played
+        deal = one_chapter(draws, steps, seed=int(generator.integers(2**63)), epoch=int(generator.integers(100)))
+        boundary = np.cumsum([0, *draws[deal.order[0]]])
+        for which, order in enumerate((deal.rows(0, steps).batch[:, 0], generator.permutation(steps))):
+            seats_below = boundary[:, None] // steps + (order < boundary[:, None] % steps)  # in each batch, as played
             drawn = np.cumsum(np.diff(seats_below, axis=0), axis=1)
-            fair = np.diff(deal.boundary)[:, None] * np.arange(1, steps + 1) / steps
+            fair = np.diff(boundary)[:, None] * np.arange(1, steps + 1) / steps
             worst[which] = max(worst[which], float(np.abs(drawn - fair).max()))
     return worst[0], worst[1]
 
@@ -137,15 +146,16 @@ def turns(plans: int = 800, most_steps: int = 3_000, most_classes: int = 60) -> 
         world_size = int(generator.choice([w for w in range(1, batch_size + 1) if batch_size % w == 0]))
         cuts = np.sort(generator.integers(0, steps * batch_size + 1, count - 1))
         draws = np.diff(cuts, prepend=0, append=steps * batch_size)
-        deal = EpochDeal.of(draws, steps, seed=int(generator.integers(2**63)), epoch=int(generator.integers(100)))
+        deal = one_chapter(draws, steps, seed=int(generator.integers(2**63)), epoch=int(generator.integers(100)))
         place, batch = np.divmod(np.arange(steps * batch_size), steps)
-        position = np.repeat(np.arange(count), np.diff(deal.boundary))
-        for which, slot in enumerate((place * deal.slot_multiplier + batch + deal.slot_offset, place)):
+        in_line = draws[deal.order[0]]
+        position = np.repeat(np.arange(count), in_line)
+        for which, slot in enumerate((place * deal.slot_multiplier[0] + batch + deal.slot_offset[0], place)):
             held = np.bincount(position * world_size + slot % world_size, minlength=count * world_size)
-            fair = np.diff(deal.boundary)[:, None] / world_size
+            fair = in_line[:, None] / world_size
             worst[which] = max(worst[which], float(np.abs(held.reshape(count, world_size) - fair).max()))
     return table(
-        (f"items of a class on a rank in an epoch, {plans} random plans", "largest distance from its share"),
+        (f"items of a class on a rank in a chapter, {plans} random plans", "largest distance from its share"),
         ("as balanceidx deals", f"{worst[0]:.1f}"),
         ("slots in the order of the places", f"{worst[1]:.1f}"),
     )
@@ -158,9 +168,9 @@ def waits(plans: int = 300, most_steps: int = 50_000) -> str:
     for _ in range(plans):
         batch_size = int(generator.choice([8, 24, 64, 100, 256, 1000, 4096]))
         steps = int(np.exp(generator.uniform(np.log(300), np.log(most_steps))))
-        deal = EpochDeal.of(np.array([steps, steps * (batch_size - 1)]), steps, seed=0, epoch=0)
+        deal = one_chapter(np.array([steps, steps * (batch_size - 1)]), steps, seed=0, epoch=0)
         for world_size in (w for w in range(2, 65) if batch_size % w == 0):
-            turns = np.flatnonzero(deal.batches(0, steps) % world_size == 0)
+            turns = np.flatnonzero(deal.rows(0, steps).batch[:, 0] % world_size == 0)
             longest.append(float(np.diff(turns).max()) / world_size)
     return table(
         (f"longest wait of a rank, in rounds of all ranks, {plans} random plans, up to 64 ranks", ""),

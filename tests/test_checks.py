@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 import balanceidx as bx
 from balanceidx import _checks
+from balanceidx._make.weights import weights as read_weights
 
 
 @given(st.integers(0, 2**64 - 1))
@@ -117,7 +118,7 @@ def test_every_seed_and_epoch_has_its_limits():
     ids=repr,
 )
 def test_weights_come_back_as_float64(weights):
-    found = _checks.weights("weights", weights)
+    found = read_weights("weights", weights)
     assert found.tolist() == [0.5, 1, 0] and found.dtype == np.float64
     assert found.dtype.isnative, "the exact arithmetic reads the floats in the machine's own order"
 
@@ -147,7 +148,7 @@ def test_weights_come_back_as_float64(weights):
 )  # fmt: skip
 def test_bad_weights(weights, error, text):
     with pytest.raises(error) as caught:
-        _checks.weights("name", weights)
+        read_weights("name", weights)
     assert text in str(caught.value)
 
 
@@ -163,17 +164,17 @@ def test_tensors_that_numpy_cannot_read(options):
         assert str(caught.value).endswith(
             f"); pass a tensor as {name}.detach().cpu(), and bfloat16 as {name}.detach().cpu().float()."
         )
-    assert _checks.weights("weights", tensor.detach().cpu().float()).tolist() == [0.5, 1.0]
+    assert read_weights("weights", tensor.detach().cpu().float()).tolist() == [0.5, 1.0]
 
 
 def test_a_bad_weight_is_found_far_down():
     weights = np.ones(3 << 20)
     weights[(2 << 20) + 7] = -1
     with pytest.raises(ValueError, match=r"entry 2097159 is -1\.0\."):
-        _checks.weights("weights", weights)
+        read_weights("weights", weights)
 
 
 @pytest.mark.skipif(np.dtype(np.longdouble).itemsize == 8, reason="long double is double here")
 def test_long_doubles_are_refused():
     with pytest.raises(TypeError, match=r"`weights` must be float64 or smaller"):
-        _checks.weights("weights", np.ones(3, np.longdouble))
+        read_weights("weights", np.ones(3, np.longdouble))

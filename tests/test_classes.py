@@ -10,19 +10,24 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 import balanceidx as bx
-from balanceidx import _classes
-from balanceidx._classes import classes_of
+from balanceidx import ClassIndex
+from balanceidx._make import grouping
+from balanceidx._make import labels as label_room
 
 INTEGERS = [np.dtype(order + kind + size) for order in "<>" for kind in "iu" for size in "1248"]
 
 
-def assert_grouped(labels: np.ndarray, classes: _classes.Classes) -> None:
+def classes_of(labels) -> ClassIndex:
+    return ClassIndex(labels)
+
+
+def assert_grouped(labels: np.ndarray, classes: ClassIndex) -> None:
     """The classes are what numpy's unique and stable argsort say."""
     distinct, counts = np.unique(labels, return_counts=True)
-    assert classes.labels.tolist() == distinct.tolist()
+    assert classes.classes.tolist() == distinct.tolist()
     assert classes.sizes.tolist() == counts.tolist()
-    assert classes.members.tolist() == np.argsort(labels, kind="stable").tolist()
-    assert classes.offsets.tolist() == [0, *np.cumsum(counts).tolist()]
+    assert classes._members.tolist() == np.argsort(labels, kind="stable").tolist()
+    assert classes._offsets.tolist() == [0, *np.cumsum(counts).tolist()]
     assert classes.num_items == len(labels)
 
 
@@ -58,7 +63,7 @@ def test_all_values_of_eight_bits():
     for dtype in (np.int8, np.uint8):
         labels = np.random.default_rng(0).permutation(np.arange(1024).astype(dtype))
         assert_grouped(labels, classes_of(labels))
-    assert classes_of(np.arange(-128, 128).astype(np.int8)).labels.tolist() == list(range(-128, 128))
+    assert classes_of(np.arange(-128, 128).astype(np.int8)).classes.tolist() == list(range(-128, 128))
 
 
 @settings(max_examples=60)
@@ -73,7 +78,7 @@ def test_strings(values):
 def test_booleans(labels):
     assert_grouped(labels, classes_of(labels))
     assert_grouped(labels, classes_of(labels.tolist()))
-    assert classes_of(labels).labels.dtype == np.bool_
+    assert classes_of(labels).classes.dtype == np.bool_
 
 
 def test_bytes():
@@ -114,7 +119,8 @@ def test_few_and_many_classes_near_and_far_apart(count, gap):
 def test_chunks_change_nothing(values, chunk):
     labels = np.array(values)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_classes, "_CHUNK", chunk)
+        patch.setattr(label_room, "_CHUNK", chunk)
+        patch.setattr(grouping, "_CHUNK", chunk)
         assert_grouped(labels, classes_of(labels))
 
 
@@ -191,9 +197,9 @@ def test_strings_of_python_and_numpy_are_one_type():
 def test_integers_that_numpy_takes_for_floats(kind, values):
     classes = classes_of(kind(values))
     whole = [int(value) for value in values]
-    assert classes.labels.tolist() == sorted(set(whole))
-    assert classes.labels.dtype.kind in "iu"
-    assert classes.members.tolist() == sorted(range(len(whole)), key=whole.__getitem__)
+    assert classes.classes.tolist() == sorted(set(whole))
+    assert classes.classes.dtype.kind in "iu"
+    assert classes._members.tolist() == sorted(range(len(whole)), key=whole.__getitem__)
 
 
 # ---- the door ------------------------------------------------------------------------------------------------------
@@ -276,16 +282,8 @@ def test_keep_leaves_the_chosen_members(values, data):
     labels = np.array(values)
     chosen = data.draw(npst.arrays(np.bool_, len(labels)))
     classes = classes_of(labels)
-    kept = classes.keep(chosen[classes.members])
-    assert kept.labels.tolist() == classes.labels.tolist() and kept.num_items == len(labels)
-    for c, label in enumerate(kept.labels):
-        members = kept.members[kept.offsets[c] : kept.offsets[c + 1]]
+    kept = classes._keep(chosen[classes._members])
+    assert kept.classes.tolist() == classes.classes.tolist() and kept.num_items == len(labels)
+    for c, label in enumerate(kept.classes):
+        members = kept._members[kept._offsets[c] : kept._offsets[c + 1]]
         assert members.tolist() == np.flatnonzero((labels == label) & chosen).tolist()
-
-
-def test_without_first_leaves_the_others():
-    classes = classes_of([5, 3, 5, 4, 3]).without_first()
-    assert classes.labels.tolist() == [4, 5]
-    assert classes.members.tolist() == [3, 0, 2]
-    assert classes.offsets.tolist() == [0, 1, 3]
-    assert classes.num_items == 5

@@ -49,7 +49,7 @@ def taken_from_the_core(code: str) -> set[str]:
 PUBLIC = {"balanceidx", *(f"balanceidx.{name}" for name in balanceidx.__all__)}
 
 
-@pytest.mark.parametrize("adapter", ["balanceidx_grain"])
+@pytest.mark.parametrize("adapter", ["balanceidx_grain", "balanceidx_jax", "balanceidx_torch"])
 def test_an_adapter_takes_public_names_and_the_door(adapter):
     for module in sorted((ROOT / "adapters" / adapter).glob("*.py")):
         others = taken_from_the_core(module.read_text()) - PUBLIC

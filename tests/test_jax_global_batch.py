@@ -72,8 +72,11 @@ def test_integers_that_would_wrap_are_refused():
 
 def test_indices_beyond_32_bits_are_refused_and_can_be_loaded():
     near = bx.ratio(LABELS, batch_size=12)  # not PLAN, whose cache the copy would share
-    pools = dataclasses.replace(near._pools, members=near._pools.members.astype(np.int64) + 2**40)
-    far = dataclasses.replace(near, num_items=2**40 + len(LABELS), _pools=pools)
+    pools = near._evaluator.pools
+    pools = dataclasses.replace(pools, members=pools.members.astype(np.int64) + 2**40)
+    far = dataclasses.replace(
+        near, num_items=2**40 + len(LABELS), _evaluator=dataclasses.replace(near._evaluator, pools=pools)
+    )
     with pytest.raises(
         ValueError, match=r"`plan` has 1099511627848 items, whose indices do not all fit the int32 .*; pass a `load`"
     ):

@@ -71,7 +71,7 @@ def weighted_sampler(
     Notes
     -----
     Close to their share: half of the draws being positive, the positives in batches of 32 had a standard deviation of
-    0.7 on one process and of 1.8 on one of eight; those of independent draws have 2.8. That is for weights
+    0.9 on one process and of 0.8 on one of eight; those of independent draws have 2.8. That is for weights
     of few distinct values, such as inverse class frequencies; where most items have a weight of their own, batches vary
     as independent ones do.
     """

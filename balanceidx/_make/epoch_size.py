@@ -90,7 +90,6 @@ def _closed(levels: Sequence[Nodes], batch_size: int, last: int, limits: Sequenc
 
 def _searched(levels: Sequence[Nodes], batch_size: int, last: int, limits: Sequence[int], longest: bool) -> int:
     """With them: the quotas of every class rise with the length, so that bisection finds it; 0 or last + 1 if none."""
-
     drawn = drawn_nodes(levels)[-1]
 
     def fits(steps: int) -> bool:
