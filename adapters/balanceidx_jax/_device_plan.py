@@ -80,13 +80,12 @@ def device_plan(plan: Plan) -> DevicePlan:
     ValueError
         When the plan has 2**31 items or more, or 2**32 draws an epoch: they would wrap in 32-bit integers.
     """
-    stages = adapting.evaluators(_arguments.plan(plan))
-    if len(stages) > 1:
+    evaluator, *later = adapting.evaluators(_arguments.plan(plan))
+    if later:
         raise ValueError(
-            f"`plan` is a run of {len(stages)} stages, and the device holds one; put the plan of each stage there that "
+            f"`plan` is a run of {1 + len(later)} stages, and the device holds one; put the plan of each stage there that "
             f"begins a run, or compute indices on the host, with plan.batch_indices."
         )
-    evaluator = stages[0]
     lines = evaluator.pools.lines
     if plan.num_items >= 2**31 or (lines is not None and len(lines.guide) >= 2**31):
         guide = "" if lines is None else f" and {len(plan.classes)} classes with item weights"

@@ -42,8 +42,8 @@ def steps_per_epoch(
     if epoch_size == "dataset":
         return _whole_batches(num_items, batch_size, f"`epoch_size` 'dataset' (={num_items} items)")
     if epoch_size not in NAMES:
-        names = ", ".join(map(repr, NAMES))
-        raise ValueError(f"`epoch_size` must be an integer or one of {names}, not {epoch_size!r}.")
+        known = ", ".join(map(repr, NAMES))
+        raise ValueError(f"`epoch_size` must be an integer or one of {known}, not {epoch_size!r}.")
     assert limits is not None
     last = min(_checks.MAX_DRAWS // batch_size, _checks.MAX_STEPS - 1)
     bounded = any(any(level.minima) or any(cap is not None for cap in level.caps) for level in levels)
