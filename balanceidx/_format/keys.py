@@ -96,9 +96,10 @@ def key(seed: int, purpose: int, *rest: "int | UInt32") -> State:
 
 def below(state: State, n: "int | UInt64") -> UInt64:
     """Map keys to integers in [0, n), n < 2**32: the high word of the 64-bit fraction u.v times n."""
-    size = np.asarray(n, np.uint64)
+    # Old numpy would multiply 32-bit words by a small number in 32 bits, so both are widened first.
+    size, u, v = np.asarray(n, np.uint64), state.u.astype(np.uint64), state.v.astype(np.uint64)
     # size * u + 2**32 fits: both factors are below 2**32.
-    least: UInt64 = (state.u * size + (state.v * size >> SHIFT_32)) >> SHIFT_32
+    least: UInt64 = (u * size + (v * size >> SHIFT_32)) >> SHIFT_32
     return least
 
 
