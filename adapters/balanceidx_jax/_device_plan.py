@@ -83,8 +83,8 @@ def device_plan(plan: Plan) -> DevicePlan:
     evaluator, *later = adapting.evaluators(_arguments.plan(plan))
     if later:
         raise ValueError(
-            f"`plan` is a run of {1 + len(later)} stages, and the device holds one; put the plan of each stage there that "
-            f"begins a run, or compute indices on the host, with plan.batch_indices."
+            f"`plan` is a run of {1 + len(later)} stages, and the device holds one; put a plan of one stage there, or "
+            f"compute indices on the host, with plan.batch_indices."
         )
     lines = evaluator.pools.lines
     if plan.num_items >= 2**31 or (lines is not None and len(lines.guide) >= 2**31):
